@@ -1,0 +1,36 @@
+package vendormodules
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"go.uber.org/zap"
+	"gopkg.in/yaml.v3"
+
+	"github.com/cloud-agency/agency/vendormodules/services"
+)
+
+// Kind makes modules of one kind of cloud. The kinds that a program knows are a plain list of these.
+type Kind struct {
+	Name string
+	// New makes a module of its configuration, the vendor's own part of the agency's configuration file. It does no
+	// I/O beyond the local directory it is given; faults of the configuration are reported all at once, each with its
+	// line and column.
+	New func(ctx context.Context, configuration *yaml.Node, environment Environment) (Module, error)
+}
+
+// Environment is what a vendor agent hands to its module.
+type Environment struct {
+	// Vendor is the name of the vendor agent, unique in the agency; Agency is the agency's id.
+	Vendor, Agency string
+	// Directory belongs to the module alone, and outlives it.
+	Directory string
+	// Program is the path of the agency's program, for modules that run it.
+	Program     string
+	Credentials services.Credentials
+	Store       services.Store
+	Log         *zap.Logger
+	Now         func() time.Time
+	HTTP        http.RoundTripper
+}

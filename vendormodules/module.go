@@ -1,0 +1,159 @@
+package vendormodules
+
+import (
+	"context"
+	"io"
+
+	"github.com/cloud-agency/agency/descriptors"
+	"github.com/cloud-agency/agency/descriptors/quantity"
+	"github.com/cloud-agency/agency/sla"
+)
+
+// Module is one account of one cloud. Every method may be called from several goroutines at once and returns soon
+// after its context ends.
+type Module interface {
+	// Describe says what the module is and can do. It does no I/O and always says the same.
+	Describe() Description
+	// Quote prices one class, of whatever count. A class that the cloud cannot serve at all is answered with an
+	// sla.Refusal as the error. Quote changes nothing at the cloud.
+	Quote(ctx context.Context, class descriptors.Class) (Quote, error)
+	// Capacity is how much the account can run in all, whether in use or not.
+	Capacity(ctx context.Context) (Usage, error)
+	// Create makes a resource and returns as soon as the cloud has taken the request on; Get shows when it runs. A
+	// repeat with the same Key returns the first one's resource and makes no second, also when the first answer was
+	// lost. The resource bears Tags, or the Key in its name.
+	Create(ctx context.Context, request Request) (Resource, error)
+	// Get shows a resource by the cloud's id; ErrNotFound when it is gone.
+	Get(ctx context.Context, id string) (Resource, error)
+	// List shows every resource of the account that bears the agency's tags: all of them, or an error, never a part.
+	List(ctx context.Context) ([]Resource, error)
+	// Delete removes a resource and returns as soon as the cloud has taken the request on. ErrNotFound when it is gone.
+	Delete(ctx context.Context, id string) error
+	// Close lets go of what the module holds, and of nothing at the cloud. It may be called twice.
+	Close() error
+}
+
+// Power is the ability to stop and start machines.
+type Power interface {
+	Start(ctx context.Context, id string) error
+	Stop(ctx context.Context, id string) error
+	Reboot(ctx context.Context, id string) error
+}
+
+// Attacher is the ability to attach a volume to a machine that runs already. Both directions are idempotent.
+type Attacher interface {
+	Attach(ctx context.Context, volume, machine, mount string) error
+	Detach(ctx context.Context, volume, machine string) error
+}
+
+// Balancer is the ability to change the targets of a load balancer in place. Connections to targets that stay are not
+// disturbed; those to targets that go are drained.
+type Balancer interface {
+	SetTargets(ctx context.Context, id string, targets []Target) error
+}
+
+// Meter is the ability to tell how much a resource uses and does.
+type Meter interface {
+	Measure(ctx context.Context, id string) ([]sla.Measurement, error)
+}
+
+// Console is the ability to show what a machine printed. The reader ends at the end of what there is.
+type Console interface {
+	Console(ctx context.Context, id string) (io.ReadCloser, error)
+}
+
+// Description says what a module is and can do.
+type Description struct {
+	// Kind is the module's name in configuration: ptc, openstack, ...
+	Kind string `json:"kind" yaml:"kind"`
+	// Version of the module, and of the API it speaks.
+	Version string `json:"version" yaml:"version"`
+	Region  string `json:"region,omitempty" yaml:"region,omitempty"`
+	// Country is an ISO 3166-1 alpha-2 code.
+	Country string `json:"country,omitempty" yaml:"country,omitempty"`
+	// Types that the module can create.
+	Types []descriptors.ResourceType `json:"types" yaml:"types"`
+	// Images by the names that descriptors use.
+	Images []string `json:"images,omitempty" yaml:"images,omitempty"`
+	// Isolation says whether resources are kept apart from those of others.
+	Isolation bool `json:"isolation" yaml:"isolation"`
+	// Credentials that the module needs, by the resource type they are needed for.
+	Credentials map[descriptors.ResourceType][]CredentialField `json:"credentials,omitempty" yaml:"credentials,omitempty"`
+	// CreateToken says that the cloud itself makes a repeated create with the same key harmless. Where it is false the
+	// agent makes sure by listing.
+	CreateToken bool `json:"create-token" yaml:"create-token"`
+	// Settle is how long after a create a complete listing may still miss the new resource.
+	Settle quantity.Duration `json:"settle" yaml:"settle"`
+	// Notes go into every proposal: what the cloud cannot keep that somebody might take for granted.
+	Notes []string `json:"notes,omitempty" yaml:"notes,omitempty"`
+}
+
+// CredentialField is one value of a credential.
+type CredentialField struct {
+	Name string `json:"name" yaml:"name"`
+	Help string `json:"help" yaml:"help"`
+	// Secret values are asked for without echo and shown nowhere.
+	Secret bool `json:"secret" yaml:"secret"`
+}
+
+// Quote is the price and quality of one instance of a class.
+type Quote struct {
+	Unit         quantity.Rate
+	Availability quantity.Percent
+	ReadyIn      quantity.Duration
+	// Flavor is what the cloud calls the size that serves the class.
+	Flavor string
+	// Use is what one instance takes of the capacity.
+	Use Usage
+}
+
+// Usage is an amount of a cloud's capacity. A zero means none of it where it is used, and no limit where it is a
+// capacity.
+type Usage struct {
+	Instances int            `json:"instances,omitempty" yaml:"instances,omitempty"`
+	Cores     int            `json:"cores,omitempty" yaml:"cores,omitempty"`
+	Memory    quantity.Bytes `json:"memory,omitempty" yaml:"memory,omitempty"`
+	Storage   quantity.Bytes `json:"storage,omitempty" yaml:"storage,omitempty"`
+}
+
+// Plus is the sum of two usages.
+func (u Usage) Plus(other Usage) Usage {
+	return Usage{u.Instances + other.Instances, u.Cores + other.Cores, u.Memory + other.Memory, u.Storage + other.Storage}
+}
+
+// Times is the usage of count equal things.
+func (u Usage) Times(count int) Usage {
+	return Usage{u.Instances * count, u.Cores * count, u.Memory * quantity.Bytes(count), u.Storage * quantity.Bytes(count)}
+}
+
+// Request is what Create is asked for.
+type Request struct {
+	// Key makes the request idempotent: at most 63 characters of a-z, 0-9 and "-", unique for ever.
+	Key string
+	// Name for people: "web-1".
+	Name string
+	Tags Tags
+	// Class is the resource class with every reference resolved. For a resource of a cluster its type is Compute.
+	Class descriptors.Class
+	// Files is the path of a gzipped tar archive whose entries are absolute paths on the machine; empty without files.
+	Files string
+	// Volumes and Networks to join at creation, by the cloud's ids. A volume is mounted at its Mount.
+	Volumes  []VolumeMount
+	Networks []string
+	// Targets of a load balancer at creation.
+	Targets []Target
+}
+
+// VolumeMount is a volume of the cloud and the absolute path at which a machine sees it.
+type VolumeMount struct {
+	Volume string `json:"volume" yaml:"volume"`
+	Mount  string `json:"mount" yaml:"mount"`
+}
+
+// Target is one machine behind a load balancer.
+type Target struct {
+	// Name of the machine, for people.
+	Name    string `json:"name" yaml:"name"`
+	Address string `json:"address" yaml:"address"`
+	Port    int    `json:"port" yaml:"port"`
+}
