@@ -1,6 +1,9 @@
 package vendormodules
 
-import "errors"
+import (
+	"errors"
+	"time"
+)
 
 // What can go wrong at a cloud, as far as an agent decides on it. A module maps its SDK's errors to these in one place
 // and wraps them with what was being done and to what.
@@ -22,3 +25,9 @@ var (
 	// ErrInvalid: the request itself is wrong, and will be at every try.
 	ErrInvalid = errors.New("invalid request")
 )
+
+// RetryAfter is an error that knows how long the cloud wants to be left alone before the next try.
+type RetryAfter interface {
+	error
+	RetryAfter() time.Duration
+}
