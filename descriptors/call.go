@@ -18,8 +18,10 @@ type CallForProposals struct {
 	Currency   quantity.Currency `json:"currency" yaml:"currency" validate:"required"`
 	Objectives Objectives        `json:"objectives,omitzero" yaml:"objectives,omitempty"`
 	// ReplyBy is when the broker stops waiting.
-	ReplyBy time.Time        `json:"reply-by" yaml:"reply-by" validate:"required"`
-	Classes map[string]Class `json:"classes" yaml:"classes" validate:"required,min=1"`
+	ReplyBy time.Time `json:"reply-by" yaml:"reply-by" validate:"required"`
+	// Advisory calls bind nobody: the vendor holds no capacity and keeps nothing (GFD.193, section 4.4).
+	Advisory bool             `json:"advisory,omitempty" yaml:"advisory,omitempty"`
+	Classes  map[string]Class `json:"classes" yaml:"classes" validate:"required,min=1"`
 }
 
 // Call derives the call for proposals from an application whose defaults are filled in.

@@ -1,0 +1,149 @@
+package proto
+
+import (
+	"time"
+
+	"github.com/cloud-agency/agency/descriptors"
+	"github.com/cloud-agency/agency/descriptors/quantity"
+	"github.com/cloud-agency/agency/sla"
+	"github.com/cloud-agency/agency/vendormodules"
+	"github.com/cloud-agency/agency/vendormodules/services"
+)
+
+// Topic is what a question is about.
+type Topic string
+
+// The topics, by who answers.
+const (
+	TopicVendors     Topic = "vendors"      // broker: VendorList
+	TopicCalls       Topic = "calls"        // broker: CallList
+	TopicOffers      Topic = "offers"       // broker: Offers of the call or name in Subject
+	TopicAgreements  Topic = "agreements"   // broker: AgreementList, of the name in Subject or all
+	TopicDescriptor  Topic = "descriptor"   // broker: descriptors.Deployment of the name in Subject
+	TopicRegister    Topic = "register"     // broker: the signed register
+	TopicDeployments Topic = "deployments"  // deployer: DeploymentList, of the name in Subject or all
+	TopicSamples     Topic = "samples"      // monitor: SampleList, of the deployment id in Subject or all
+	TopicVendor      Topic = "vendor"       // vendor: VendorStatus
+	TopicResources   Topic = "resources"    // vendor: ResourceList, of the deployment id in Subject or all
+	TopicMeasure     Topic = "measurements" // vendor: SampleList, of the deployment id in Subject or all
+	TopicCommand     Topic = "command"      // vendor: Outcome of the command in Subject
+)
+
+// Question asks an agent for what it knows (query-ref). It changes nothing.
+type Question struct {
+	Topic   Topic  `json:"topic"`
+	Subject string `json:"subject,omitempty"`
+}
+
+// VendorStatus is what a vendor says of itself, and the broker of the vendors in its register.
+type VendorStatus struct {
+	Name string `json:"name"`
+	// Present says whether the vendor answered when it was last asked.
+	Present     bool                       `json:"present"`
+	Description *vendormodules.Description `json:"description,omitempty"`
+	Capacity    vendormodules.Usage        `json:"capacity,omitzero"`
+	// Held by proposals that stand, Used by agreements.
+	Held vendormodules.Usage `json:"held,omitzero"`
+	Used vendormodules.Usage `json:"used,omitzero"`
+	// Sealing is the public curve key to which secrets for the vendor are sealed.
+	Sealing     string           `json:"sealing,omitempty"`
+	Credentials []services.Scope `json:"credentials,omitempty"`
+	Quarantined int              `json:"quarantined,omitempty"`
+	Fault       string           `json:"fault,omitempty"`
+}
+
+// VendorList answers TopicVendors.
+type VendorList struct {
+	Vendors []VendorStatus `json:"vendors"`
+}
+
+// CallSummary is one call in a CallList.
+type CallSummary struct {
+	Call       string                `json:"call"`
+	Name       string                `json:"name"`
+	State      descriptors.CallState `json:"state"`
+	Opened     time.Time             `json:"opened"`
+	Proposals  int                   `json:"proposals"`
+	Deployment string                `json:"deployment,omitempty"`
+}
+
+// CallList answers TopicCalls.
+type CallList struct {
+	Calls []CallSummary `json:"calls"`
+}
+
+// AgreementList answers TopicAgreements.
+type AgreementList struct {
+	Agreements []sla.Agreement `json:"agreements"`
+}
+
+// ResourceList answers TopicResources.
+type ResourceList struct {
+	Resources []ResourceStatus `json:"resources"`
+}
+
+// DeploymentVerb is what is to be done with a deployment.
+type DeploymentVerb string
+
+// The verbs.
+const (
+	DeploymentDeploy DeploymentVerb = "deploy"
+	DeploymentScale  DeploymentVerb = "scale"
+	DeploymentRemove DeploymentVerb = "remove"
+)
+
+// DeploymentCommand tells the deployer to do something with a deployment (request, client to deployer). It answers agree
+// once it has written the command down, and inform or failure to any repeat when it is done.
+type DeploymentCommand struct {
+	Verb DeploymentVerb `json:"verb"`
+	// Name of the deployment (scale, remove).
+	Name string `json:"name,omitempty"`
+	// Descriptor of the deployment (deploy).
+	Descriptor *descriptors.Deployment `json:"descriptor,omitempty"`
+	// Class and Count (scale).
+	Class string `json:"class,omitempty"`
+	Count int    `json:"count,omitempty"`
+}
+
+// DeploymentStatus is a deployment as the deployer knows it.
+type DeploymentStatus struct {
+	Descriptor descriptors.Deployment      `json:"descriptor"`
+	State      descriptors.DeploymentState `json:"state"`
+	Since      time.Time                   `json:"since"`
+	// Counts wanted, by class.
+	Counts    map[string]int   `json:"counts"`
+	Resources []ResourceStatus `json:"resources"`
+	// Price of what stands now.
+	Price quantity.Rate `json:"price,omitzero"`
+	// Fault says why the state is failed or degraded, Hint what to do.
+	Fault string `json:"fault,omitempty"`
+	Hint  string `json:"hint,omitempty"`
+	// Operation under way; empty when there is none.
+	Operation string `json:"operation,omitempty"`
+}
+
+// DeploymentList answers TopicDeployments.
+type DeploymentList struct {
+	Deployments []DeploymentStatus `json:"deployments"`
+}
+
+// Sample is what was measured of one resource.
+type Sample struct {
+	Resource     ResourceRef       `json:"resource"`
+	Name         string            `json:"name"`
+	Vendor       string            `json:"vendor"`
+	Measurements []sla.Measurement `json:"measurements"`
+}
+
+// SampleList answers TopicSamples and TopicMeasure.
+type SampleList struct {
+	Samples []Sample `json:"samples"`
+}
+
+// CredentialCommand stores or removes a credential at a vendor (request, client to vendor). Sealed holds the values,
+// sealed to the vendor's key; empty removes.
+type CredentialCommand struct {
+	Scope  services.Scope `json:"scope"`
+	Remove bool           `json:"remove,omitempty"`
+	Sealed []byte         `json:"sealed,omitempty"`
+}
