@@ -22,11 +22,12 @@ type connector struct {
 func (c connector) Connect(context.Context) (driver.Conn, error) { return c.driver.Open(c.source) }
 func (c connector) Driver() driver.Driver                        { return c.driver }
 
-// database returns a pool of at most the given number of connections, which stay open.
+// database returns a pool of at most the given number of connections, which stay open, each with 4 MiB of cache.
 func database(path string, connections int, options url.Values) *sql.DB {
 	options.Set("_journal_mode", "WAL")
 	options.Set("_synchronous", "FULL")
 	options.Set("_foreign_keys", "true")
+	options.Set("_cache_size", "-4096")
 	options.Set("_busy_timeout", "10000")
 	file := url.URL{Scheme: "file", Path: path, RawQuery: options.Encode()}
 	pool := sql.OpenDB(connector{source: file.String(), driver: &sqlite3.SQLiteDriver{ConnectHook: manualCheckpoint}})

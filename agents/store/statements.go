@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math/bits"
@@ -15,18 +14,26 @@ import (
 // putSizes is how many put statements there are: for 1, 2, 4 ... 256 rows. Any number of rows is a few of them.
 const putSizes = 9
 
-// statements are those of the writer's connection, prepared once.
+// statements are those of the writer's connection, prepared once. They do not wait for a context: they run in the
+// writer's goroutine, on behalf of many callers.
 type statements struct {
-	revisions, remove, count *sql.Stmt
-	put                      [putSizes]*sql.Stmt
+	begin, commit, rollback *sql.Stmt
+	// one takes a key, many and remove a JSON array of keys.
+	one, many, remove *sql.Stmt
+	reserve           *sql.Stmt
+	put               [putSizes]*sql.Stmt
 }
 
-func newStatements(ctx context.Context, database *sql.DB) (*statements, error) {
+func newStatements(ctx context.Context, connection *sql.Conn) (*statements, error) {
 	s := &statements{}
 	wanted := map[**sql.Stmt]string{
-		&s.revisions: "SELECT key, revision FROM entries WHERE key IN (SELECT value FROM json_each(?))",
-		&s.remove:    "DELETE FROM entries WHERE key IN (SELECT value FROM json_each(?))",
-		&s.count:     "UPDATE counter SET revision = ?",
+		&s.begin:    "BEGIN IMMEDIATE",
+		&s.commit:   "COMMIT",
+		&s.rollback: "ROLLBACK",
+		&s.one:      "SELECT key, revision FROM entries WHERE key = ?",
+		&s.many:     "SELECT key, revision FROM entries WHERE key IN (SELECT value FROM json_each(?))",
+		&s.remove:   "DELETE FROM entries WHERE key IN (SELECT value FROM json_each(?))",
+		&s.reserve:  "UPDATE counter SET reserved = ?",
 	}
 	for i := range s.put {
 		rows := strings.Repeat(", (?, ?, ?)", 1<<i)[2:]
@@ -35,7 +42,7 @@ func newStatements(ctx context.Context, database *sql.DB) (*statements, error) {
 	}
 	for statement, text := range wanted {
 		var err error
-		if *statement, err = database.PrepareContext(ctx, text); err != nil {
+		if *statement, err = connection.PrepareContext(ctx, text); err != nil {
 			return nil, errors.Join(fmt.Errorf("prepare statements: %w", err), s.close())
 		}
 	}
@@ -44,7 +51,8 @@ func newStatements(ctx context.Context, database *sql.DB) (*statements, error) {
 
 func (s *statements) close() error {
 	var faults []error
-	for _, statement := range append(s.put[:], s.revisions, s.remove, s.count) {
+	all := append(s.put[:], s.begin, s.commit, s.rollback, s.one, s.many, s.remove, s.reserve)
+	for _, statement := range all {
 		if statement != nil {
 			faults = append(faults, statement.Close())
 		}
@@ -52,21 +60,18 @@ func (s *statements) close() error {
 	return errors.Join(faults...)
 }
 
-// bound are the statements inside a transaction.
-type bound struct {
-	*statements
-	transaction *sql.Tx
+func (s *statements) run(statement *sql.Stmt, arguments ...any) error {
+	_, err := statement.Exec(arguments...)
+	return err
 }
 
-func (s *statements) in(transaction *sql.Tx) bound { return bound{s, transaction} }
-
-// revisions looks up what stands of the keys.
-func (b bound) revisions(keys []string) (map[string]uint64, error) {
-	list, err := json.Marshal(keys)
-	if err != nil {
-		return nil, err
+// standing returns the revisions of those of the keys that are there.
+func (s *statements) standing(keys []string) (map[string]uint64, error) {
+	statement, argument := s.one, keys[0]
+	if len(keys) > 1 {
+		statement, argument = s.many, list(keys)
 	}
-	rows, err := b.transaction.Stmt(b.statements.revisions).Query(string(list))
+	rows, err := statement.Query(argument)
 	if err != nil {
 		return nil, err
 	}
@@ -83,32 +88,25 @@ func (b bound) revisions(keys []string) (map[string]uint64, error) {
 }
 
 // write writes the outcome of a group.
-func (b bound) write(group *group) error {
+func (s *statements) write(group *group) error {
 	puts, deletes := group.outcome()
 	for len(puts) > 0 {
 		size := min(bits.Len(uint(len(puts)))-1, putSizes-1)
-		if err := b.putRows(b.put[size], puts[:1<<size]); err != nil {
-			return err
+		if err := s.run(s.put[size], columns(puts[:1<<size])...); err != nil {
+			return fmt.Errorf("put %d entries: %w", 1<<size, err)
 		}
 		puts = puts[1<<size:]
 	}
-	if len(deletes) > 0 {
-		list, err := json.Marshal(deletes)
-		if err != nil {
-			return err
-		}
-		if _, err := b.transaction.Stmt(b.remove).Exec(string(list)); err != nil {
-			return err
-		}
-	}
-	if len(group.changed) == 0 {
+	if len(deletes) == 0 {
 		return nil
 	}
-	_, err := b.transaction.Stmt(b.count).Exec(group.revision)
-	return err
+	if err := s.run(s.remove, list(deletes)); err != nil {
+		return fmt.Errorf("delete %d entries: %w", len(deletes), err)
+	}
+	return nil
 }
 
-func (b bound) putRows(statement *sql.Stmt, entries []services.Entry) error {
+func columns(entries []services.Entry) []any {
 	arguments := make([]any, 0, 3*len(entries))
 	for i := range entries {
 		value := entries[i].Value
@@ -117,6 +115,8 @@ func (b bound) putRows(statement *sql.Stmt, entries []services.Entry) error {
 		}
 		arguments = append(arguments, entries[i].Key, entries[i].Revision, value)
 	}
-	_, err := b.transaction.Stmt(statement).Exec(arguments...)
-	return err
+	return arguments
 }
+
+// list is the JSON array of keys; their alphabet needs no escapes.
+func list(keys []string) string { return `["` + strings.Join(keys, `","`) + `"]` }

@@ -90,21 +90,23 @@ type watcher struct {
 	mutex  sync.Mutex
 	keys   []string
 	latest map[string]services.Entry
-	// shown is the last revision that the entries given to start had in view.
+	// shown is the last revision among the entries given to start: the changes up to it are in them.
 	shown uint64
 }
 
-// start puts the entries as they are before the changes gathered since add; those that the entries show already go.
-func (w *watcher) start(entries []services.Entry, shown uint64) {
+// start puts the entries as they are, read after add, before the changes gathered since. Changes that the entries show
+// already are left out; a deletion may come for a key that was never shown.
+func (w *watcher) start(entries []services.Entry) {
 	w.mutex.Lock()
 	defer w.mutex.Unlock()
 	gathered, keys := w.latest, w.keys
-	w.latest, w.keys, w.shown = make(map[string]services.Entry, len(entries)), nil, shown
+	w.latest, w.keys = make(map[string]services.Entry, len(entries)), nil
 	for _, entry := range entries {
+		w.shown = max(w.shown, entry.Revision)
 		w.queue(entry)
 	}
 	for _, key := range keys {
-		if entry := gathered[key]; entry.Revision > shown {
+		if entry := gathered[key]; entry.Revision > w.shown {
 			w.queue(entry)
 		}
 	}

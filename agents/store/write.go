@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"sync"
 
+	"github.com/mattn/go-sqlite3"
+
 	"github.com/cloud-agency/agency/vendormodules/services"
 )
 
@@ -16,6 +18,10 @@ const (
 	groupChanges = 4 * services.MaxChanges
 	groupBytes   = 16 << 20
 )
+
+// reserve is how many revisions are taken from the counter at once, at least what a group can need. Those that are left
+// when the store is closed are never used.
+const reserve = 1 << 16
 
 // request is a commit that waits for the writer.
 type request struct {
@@ -27,6 +33,7 @@ type request struct {
 // writer makes the commits, one transaction after the other, in a goroutine of its own.
 type writer struct {
 	database   *sql.DB
+	connection *sql.Conn
 	statements *statements
 	checkpoint *checkpointer
 	// publish is told what was changed, in order, before whoever changed it is answered.
@@ -35,8 +42,8 @@ type writer struct {
 	requests chan request
 	running  sync.WaitGroup
 
-	// revision is the last one that was given out. Only the goroutine uses it.
-	revision uint64
+	// revision is the last one that was given out, reserved the last that may be. Only the goroutine uses them.
+	revision, reserved uint64
 }
 
 // newWriter opens the file for writing, brings it to the present format and starts the goroutine.
@@ -55,11 +62,15 @@ func (w *writer) prepare(ctx context.Context) error {
 	if err := migrate(ctx, w.database); err != nil {
 		return err
 	}
-	if err := w.database.QueryRowContext(ctx, "SELECT revision FROM counter").Scan(&w.revision); err != nil {
+	if err := w.database.QueryRowContext(ctx, "SELECT reserved FROM counter").Scan(&w.reserved); err != nil {
 		return fmt.Errorf("read counter: %w", err)
 	}
+	w.revision = w.reserved
 	var err error
-	w.statements, err = newStatements(ctx, w.database)
+	if w.connection, err = w.database.Conn(ctx); err != nil {
+		return err
+	}
+	w.statements, err = newStatements(ctx, w.connection)
 	return err
 }
 
@@ -78,7 +89,7 @@ func (w *writer) commit(ctx context.Context, changes []services.Change) error {
 func (w *writer) close() error {
 	close(w.requests)
 	w.running.Wait()
-	return errors.Join(w.checkpoint.close(), w.statements.close(), w.database.Close())
+	return errors.Join(w.checkpoint.close(), w.statements.close(), w.connection.Close(), w.database.Close())
 }
 
 func (w *writer) run() {
@@ -120,28 +131,50 @@ func (w *writer) join(first request) []request {
 }
 
 // write makes what can be made of a group in one transaction. The error is that of the transaction as a whole.
-func (w *writer) write(group *group) (err error) {
+func (w *writer) write(group *group) error {
 	w.checkpoint.exclude.Lock()
 	defer w.checkpoint.exclude.Unlock()
-	transaction, err := w.database.Begin()
-	if err != nil {
-		return err
+	if err := w.statements.run(w.statements.begin); err != nil {
+		return fmt.Errorf("begin: %w", err)
 	}
-	bound := w.statements.in(transaction)
-	standing, err := bound.revisions(group.keys())
-	if err == nil {
-		group.decide(standing)
-		err = bound.write(group)
+	reserved, err := w.fill(group)
+	if err != nil || len(group.changed) == 0 {
+		return errors.Join(err, w.statements.run(w.statements.rollback))
 	}
-	if err != nil {
-		return errors.Join(err, transaction.Rollback())
+	if err := w.statements.run(w.statements.commit); err != nil {
+		return fmt.Errorf("outcome unknown: %w", errors.Join(err, w.abandon()))
 	}
-	if len(group.changed) == 0 {
-		return transaction.Rollback()
-	}
-	if err := transaction.Commit(); err != nil {
-		return fmt.Errorf("outcome unknown: %w", err)
-	}
+	w.reserved = reserved
 	w.checkpoint.wrote(group.size())
 	return nil
+}
+
+// fill decides and writes a group inside a transaction, and returns up to where revisions are reserved by it.
+func (w *writer) fill(group *group) (reserved uint64, err error) {
+	standing, err := w.statements.standing(group.keys())
+	if err != nil {
+		return 0, fmt.Errorf("look up revisions: %w", err)
+	}
+	group.decide(standing)
+	if group.revision <= w.reserved {
+		return w.reserved, w.statements.write(group)
+	}
+	reserved = group.revision + reserve
+	if err := w.statements.run(w.statements.reserve, reserved); err != nil {
+		return 0, fmt.Errorf("reserve revisions: %w", err)
+	}
+	return reserved, w.statements.write(group)
+}
+
+// abandon ends a transaction that could not be committed, if SQLite has not done so itself.
+func (w *writer) abandon() error {
+	var open bool
+	err := w.connection.Raw(func(connection any) error {
+		open = !connection.(*sqlite3.SQLiteConn).AutoCommit()
+		return nil
+	})
+	if err != nil || !open {
+		return err
+	}
+	return w.statements.run(w.statements.rollback)
 }
