@@ -1,0 +1,196 @@
+package proto
+
+import (
+	"crypto/ed25519"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+)
+
+// Why a message is refused before anyone looks at its content.
+var (
+	ErrUnsigned      = errors.New("message is not signed")
+	ErrSignature     = errors.New("signature does not fit the message")
+	ErrExpired       = errors.New("message has expired")
+	ErrLifetime      = errors.New("message lives too long")
+	ErrReplayed      = errors.New("message was here before")
+	ErrFlood         = errors.New("sender has too many messages that have not expired")
+	ErrNotForMe      = errors.New("message is addressed to another")
+	ErrUnknownSender = errors.New("sender is not in the register")
+)
+
+const (
+	// ClockSkew is how much two agents' clocks may differ.
+	ClockSkew = 5 * time.Second
+	// MaxLifetime is the longest that a message may be good for delivery.
+	MaxLifetime = 10 * time.Minute
+)
+
+// Verifier decides whether a message is what it says and meant for this agent. Safe for use by many goroutines.
+type Verifier struct {
+	self    Identity
+	account string
+	now     func() time.Time
+	guard   *ReplayGuard
+	trust   atomic.Pointer[trust]
+}
+
+// trust is a register with its keys parsed.
+type trust struct {
+	signed   SignedRegister
+	register Register
+	keys     map[Identity]ed25519.PublicKey
+}
+
+// NewVerifier makes the verifier of one agent, which trusts what the account's key has signed: at first, that register.
+func NewVerifier(self Identity, account string, register SignedRegister, now func() time.Time) (*Verifier, error) {
+	verifier := &Verifier{self: self, account: account, now: now, guard: NewReplayGuard()}
+	if _, err := verifier.Update(register); err != nil {
+		return nil, err
+	}
+	return verifier, nil
+}
+
+// Update takes a newer register than the one trusted so far and says whether it did. One of the same version is no
+// change, an older one ErrOldRegister, one that the account did not sign ErrSignature.
+func (v *Verifier) Update(signed SignedRegister) (bool, error) {
+	register, err := signed.Open(v.account)
+	if err != nil {
+		return false, err
+	}
+	next := &trust{signed: signed, register: register, keys: make(map[Identity]ed25519.PublicKey, len(register.Entries))}
+	for name, entry := range register.Entries {
+		if !entry.Revoked.IsZero() {
+			continue
+		}
+		identity, err := ParseIdentity(name)
+		if err != nil {
+			return false, fmt.Errorf("%w: register: %w", ErrMalformed, err)
+		}
+		if next.keys[identity], err = parseUserKey(entry.Key); err != nil {
+			return false, fmt.Errorf("register: key of %s: %w", name, err)
+		}
+	}
+	for {
+		current := v.trust.Load()
+		if current != nil && register.Version < current.register.Version {
+			return false, fmt.Errorf("%w: version %d, trusted is %d", ErrOldRegister, register.Version, current.register.Version)
+		}
+		if current != nil && register.Version == current.register.Version {
+			return false, nil
+		}
+		if v.trust.CompareAndSwap(current, next) {
+			return true, nil
+		}
+	}
+}
+
+// Register is the newest register seen.
+func (v *Verifier) Register() Register { return v.trust.Load().register }
+
+// SignedRegister is the newest register seen, as the account signed it.
+func (v *Verifier) SignedRegister() SignedRegister { return v.trust.Load().signed }
+
+// Verify opens a message that was delivered to this agent: one that its sender signed, that is addressed to the agent or
+// its role, has not expired and was not here before.
+//
+// An expired message is returned together with ErrExpired when all else about it is right, so that its sender can be
+// told.
+func (v *Verifier) Verify(headers map[string][]string, body []byte) (Message, error) {
+	message, err := v.authenticate(headers, body)
+	if err != nil {
+		return Message{}, err
+	}
+	if !v.addressed(message.Receiver) {
+		return Message{}, fmt.Errorf("%w: to %s, this is %s", ErrNotForMe, formatAgent(message.Receiver), v.self)
+	}
+	return v.fresh(message, v.guard)
+}
+
+// VerifyAnswer is Verify for an answer to a question that this agent asked with an unguessable reply subject. An answer
+// is bound to its question by its In-Reply-To, which the caller checks, so it is not remembered.
+func (v *Verifier) VerifyAnswer(headers map[string][]string, body []byte) (Message, error) {
+	message, err := v.authenticate(headers, body)
+	if err != nil {
+		return Message{}, err
+	}
+	if message.Receiver != v.self {
+		return Message{}, fmt.Errorf("%w: to %s, this is %s", ErrNotForMe, formatAgent(message.Receiver), v.self)
+	}
+	return v.fresh(message, nil)
+}
+
+// VerifyPublished opens a message that was published just now for whoever listens, and so is addressed to nobody. Each
+// listener has a guard of its own, since each hears every message.
+func (v *Verifier) VerifyPublished(headers map[string][]string, body []byte, guard *ReplayGuard) (Message, error) {
+	message, err := v.VerifyStored(headers, body)
+	if err != nil {
+		return Message{}, err
+	}
+	return v.fresh(message, guard)
+}
+
+// VerifyStored opens a published message that is read later from a stream: its expiry does not bind, and it may be read
+// any number of times.
+func (v *Verifier) VerifyStored(headers map[string][]string, body []byte) (Message, error) {
+	message, err := v.authenticate(headers, body)
+	if err != nil {
+		return Message{}, err
+	}
+	if message.Receiver != (Identity{}) {
+		return Message{}, fmt.Errorf("%w: to %s, not to whoever listens", ErrNotForMe, message.Receiver)
+	}
+	return message, nil
+}
+
+// authenticate opens a message and makes sure that its sender wrote it.
+func (v *Verifier) authenticate(headers map[string][]string, body []byte) (Message, error) {
+	message, err := Open(headers, body)
+	if err != nil {
+		return Message{}, err
+	}
+	signatures := headers[HeaderSignature]
+	if len(signatures) == 0 {
+		return Message{}, ErrUnsigned
+	}
+	if len(signatures) > 1 {
+		return Message{}, malformed(HeaderSignature, "is there %d times", len(signatures))
+	}
+	signature, err := base64.RawURLEncoding.Strict().DecodeString(signatures[0])
+	if err != nil || len(signature) != ed25519.SignatureSize {
+		return Message{}, malformed(HeaderSignature, "is not %d bytes in base64url", ed25519.SignatureSize)
+	}
+	key, known := v.trust.Load().keys[message.Sender]
+	if !known {
+		return Message{}, fmt.Errorf("%w: %s", ErrUnknownSender, message.Sender)
+	}
+	if !ed25519.Verify(key, CanonicalText(headers, body), signature) {
+		return Message{}, fmt.Errorf("%w: sender %s", ErrSignature, message.Sender)
+	}
+	return message, nil
+}
+
+func (v *Verifier) addressed(receiver Identity) bool {
+	return receiver == v.self || (receiver.Name == "" && receiver.Role == v.self.Role)
+}
+
+// fresh refuses what has expired, lives too long, or is remembered by the guard if there is one.
+func (v *Verifier) fresh(message Message, guard *ReplayGuard) (Message, error) {
+	now := v.now()
+	if now.After(message.Expires.Add(ClockSkew)) {
+		return message, fmt.Errorf("%w: at %s, the clock here shows %s", ErrExpired,
+			formatTime(message.Expires), formatTime(now))
+	}
+	if message.Expires.After(now.Add(MaxLifetime + ClockSkew)) {
+		return Message{}, fmt.Errorf("%w: until %s, at most %s are allowed", ErrLifetime, formatTime(message.Expires), MaxLifetime)
+	}
+	if guard == nil {
+		return message, nil
+	}
+	if err := guard.Admit(message, now); err != nil {
+		return Message{}, fmt.Errorf("%w: %s from %s", err, message.ID, message.Sender)
+	}
+	return message, nil
+}
