@@ -28,7 +28,7 @@ func CheckPrefix(prefix string) error {
 }
 
 // CheckChanges says what is wrong with the changes of one commit before anything is looked up: too many of them, a bad
-// key, a key that comes twice, or a value of more than MaxValue bytes.
+// key, a key that comes twice, a value that could not be encoded or has more than MaxValue bytes.
 func CheckChanges(changes []Change) error {
 	if len(changes) > MaxChanges {
 		return fmt.Errorf("commit of %d changes: at most %d are allowed", len(changes), MaxChanges)
@@ -43,6 +43,9 @@ func CheckChanges(changes []Change) error {
 			return fmt.Errorf("key %q: comes twice in one commit", change.Key)
 		}
 		seen[change.Key] = struct{}{}
+		if change.fault != nil {
+			return fmt.Errorf("key %q: %w", change.Key, change.fault)
+		}
 		if !change.Delete && len(change.Value) > MaxValue {
 			return fmt.Errorf("key %q: value of %d bytes, at most %d are allowed", change.Key, len(change.Value), MaxValue)
 		}

@@ -53,6 +53,9 @@ type Change struct {
 	// Value to put, unless Delete.
 	Value  []byte
 	Delete bool
+
+	// fault says why a Table could not make the value; CheckChanges refuses it.
+	fault error
 }
 
 // CheckKey says what is wrong with a key: it is tokens of letters, digits, "-" and "_", joined by single dots, at most
