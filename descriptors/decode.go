@@ -3,11 +3,14 @@ package descriptors
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"reflect"
 	"regexp"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"gopkg.in/yaml.v3"
 )
@@ -57,6 +60,9 @@ func parse(source []byte) (*yaml.Node, *Fault) {
 	if len(source) > MaxSource {
 		return nil, &Fault{Message: "larger than " + strconv.Itoa(MaxSource>>20) + " MiB"}
 	}
+	if fault := characterFault(source); fault != nil {
+		return nil, fault
+	}
 	reader := yaml.NewDecoder(bytes.NewReader(source))
 	var document, second yaml.Node
 	switch err := reader.Decode(&document); {
@@ -76,13 +82,36 @@ func parse(source []byte) (*yaml.Node, *Fault) {
 
 var syntaxLine = regexp.MustCompile(`^line (\d+): `)
 
-// syntaxFault gives an error of the YAML reader its line. The reader does not say the column.
+// syntaxFault gives an error of the YAML reader its line. The reader does not say the column, and counts lines from 0
+// in the errors that begin with "did not find expected".
 func syntaxFault(err error) *Fault {
 	message := strings.TrimPrefix(err.Error(), "yaml: ")
 	line := 1
 	if match := syntaxLine.FindStringSubmatch(message); match != nil {
 		line, _ = strconv.Atoi(match[1]) // all digits, at most as many as the source has lines
 		message = strings.TrimPrefix(message, match[0])
+		if strings.HasPrefix(message, "did not find expected") {
+			line++
+		}
 	}
 	return &Fault{Line: max(line, 1), Column: 1, Message: "not YAML: " + message}
+}
+
+// characterFault finds the first character that no text file holds, which the YAML reader refuses without saying where.
+func characterFault(source []byte) *Fault {
+	line, column := 1, 1
+	for len(source) > 0 {
+		character, size := utf8.DecodeRune(source)
+		switch {
+		case character == utf8.RuneError && size == 1:
+			return &Fault{Line: line, Column: column, Message: "not UTF-8"}
+		case character == '\n':
+			line, column = line+1, 0
+		case unicode.IsControl(character) && character != '\t' && character != '\r' && character != '\u0085':
+			return &Fault{Line: line, Column: column, Message: fmt.Sprintf("a control character, %U", character)}
+		}
+		column++
+		source = source[size:]
+	}
+	return nil
 }

@@ -161,6 +161,9 @@ func (d *decoder) scalar(node *yaml.Node, target reflect.Value, path string) {
 		}
 	default:
 		problem = setNumber(target, node.Value)
+		if problem == "" && node.Tag == "!!str" {
+			problem = "a number is written without quotes"
+		}
 	}
 	if problem != "" {
 		d.fault(node, path, "%s", problem)

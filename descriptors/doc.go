@@ -4,3 +4,5 @@
 // The three are plain data. They know no vendor, no price list and no wire; they are read strictly from YAML, with every
 // fault reported at its line and column, and written back in a form that can be read again.
 package descriptors
+
+//go:generate go run ./internal/schemagen ../docs/schemas

@@ -55,7 +55,7 @@ func Dependencies(resources map[string]Class) map[string][]string {
 		for _, reference := range References(class) {
 			needs = append(needs, reference.Class)
 		}
-		if class.Targets != "" {
+		if class.Type == LoadBalancer {
 			needs = append(needs, class.Targets)
 		}
 		slices.Sort(needs)

@@ -62,7 +62,7 @@ func (j *judge) report(path string, fault Fault, position Position) {
 }
 
 func (j *judge) application(given, application Application) {
-	j.structure("", application)
+	j.structure("", given)
 	if fault := given.Select.fault(); fault != "" && j.positions.Has("select") {
 		j.fault("select", "%s", fault)
 	}

@@ -37,7 +37,7 @@ func typesOf(field string) []ResourceType {
 // fields it should have follows from its type.
 func (j *judge) class(at, name string) {
 	class := j.classes[name]
-	j.structure(at, class)
+	j.structure(at, j.given[name]) // a default that follows from a fault is not another
 	if len(class.Type.Attributes()) == 0 {
 		return
 	}

@@ -59,6 +59,12 @@ func (j *judge) explain(path string, refusal validator.FieldError) string {
 	case "oneof":
 		return notOneOf(fmt.Sprint(refusal.Value()), strings.Fields(refusal.Param()))
 	case "min":
+		if refusal.Kind() == reflect.Map {
+			break
+		}
+		if refusal.Param() == "0" {
+			return fmt.Sprintf("%v is below 0", refusal.Value())
+		}
 		return fmt.Sprintf("%v is too small; at least %s", refusal.Value(), refusal.Param())
 	case "max":
 		return fmt.Sprintf("%v is too large; at most %s", refusal.Value(), refusal.Param())

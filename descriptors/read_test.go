@@ -1,6 +1,7 @@
 package descriptors_test
 
 import (
+	"flag"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -13,6 +14,8 @@ import (
 	"github.com/cloud-agency/agency/descriptors"
 	"github.com/cloud-agency/agency/descriptors/quantity"
 )
+
+var update = flag.Bool("update", false, "write what is got as what is wanted")
 
 func source(t testing.TB, path string) []byte {
 	t.Helper()
@@ -44,6 +47,13 @@ func TestFaults(t *testing.T) {
 			}
 			if err == nil {
 				t.Fatal("no faults")
+			}
+			if *update {
+				content += "# want:\n# " + strings.ReplaceAll(err.Error(), "\n", "\n# ") + "\n"
+				if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				return
 			}
 			want := strings.TrimSpace(strings.ReplaceAll("\n"+wanted, "\n# ", "\n"))
 			if got := err.Error(); got != want {
