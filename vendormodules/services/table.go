@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -132,7 +133,7 @@ func (t Table[T]) Update(ctx context.Context, id string, edit func(value *T) ([]
 		if err != nil {
 			return none, err
 		}
-		err = t.store.Commit(ctx, append(changes, t.Put(id, value, revision))...)
+		err = t.store.Commit(ctx, append(slices.Clip(changes), t.Put(id, value, revision))...)
 		if err == nil {
 			return value, nil
 		}
