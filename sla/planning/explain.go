@@ -18,7 +18,7 @@ func (f *field) explain(within limits, effort *int) ([]Obstacle, error) {
 		return nil, err
 	}
 	if len(thriftiest) == 0 {
-		return []Obstacle{f.crowded()}, nil
+		return []Obstacle{f.uncolored()}, nil
 	}
 	safest, err := f.best(selection{aim: byLoss}, nowhere, 1, effort)
 	if err != nil {
@@ -87,21 +87,39 @@ func (f *field) both(micros int64) string {
 	return fmt.Sprintf("%s (%s)", f.rate(micros), f.monthly(micros))
 }
 
-// crowded explains placements apart for which there are too few vendors.
-func (f *field) crowded() Obstacle {
-	var who []string
-	for _, g := range f.groups {
-		if len(g.apart) == 0 {
-			continue
+// crowded explains sets of groups of which all must be apart, with fewer vendors than groups.
+func (f *field) crowded() []Obstacle {
+	var blocking []Obstacle
+	for _, members := range cliques(f.groups) {
+		if few := crowded(f.groups, members); len(few) > 0 {
+			blocking = append(blocking, f.tooFew(few))
 		}
-		var vendors []string
-		for _, o := range g.options {
+	}
+	return blocking
+}
+
+// uncolored explains placements apart that cannot all be honoured although no set of them is short of vendors by itself.
+func (f *field) uncolored() Obstacle {
+	var apart []int
+	for g := range f.groups {
+		if len(f.groups[g].apart) > 0 {
+			apart = append(apart, g)
+		}
+	}
+	return f.tooFew(apart)
+}
+
+func (f *field) tooFew(groups []int) Obstacle {
+	var who, vendors []string
+	for _, g := range groups {
+		who = append(who, strings.Join(f.names(f.groups[g]), "+"))
+		for _, o := range f.groups[g].options {
 			vendors = append(vendors, f.vendors[o.vendor])
 		}
-		who = append(who, fmt.Sprintf("%s only at %s", list(f.names(g), "and"), list(vendors, "or")))
 	}
 	return Obstacle{
-		Reason: "too few vendors to keep apart what must be apart: " + strings.Join(who, "; "),
-		Hint:   "take a placement apart away, or add a vendor",
+		Reason: fmt.Sprintf("too few vendors to keep apart what must be apart: %s can only be at %s",
+			list(who, "and"), list(distinct(vendors), "or")),
+		Hint: "take a placement apart away, or add a vendor that serves them",
 	}
 }

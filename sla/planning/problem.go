@@ -100,7 +100,11 @@ func plans(problem Problem, limit int) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	if missing := field.unserved(); len(missing) > 0 {
+	missing := field.unserved()
+	if len(missing) == 0 {
+		missing = field.crowded()
+	}
+	if len(missing) > 0 {
 		return Result{Obstacles: market.sorted(missing)}, nil
 	}
 	effort := problem.Effort

@@ -23,7 +23,7 @@ func euros(micros int64) quantity.Rate {
 func randomProblem(t *rapid.T) planning.Problem {
 	application := randomApplication(t)
 	problem := planning.Problem{Application: application, Call: "call", Now: noon}
-	for i := range rapid.IntRange(1, 5).Draw(t, "vendors") {
+	for i := range rapid.SampledFrom([]int{4, 5, 5, 3, 2, 1}).Draw(t, "vendors") {
 		problem.Proposals = append(problem.Proposals, randomProposal(t, application, i))
 	}
 	return problem
@@ -32,7 +32,7 @@ func randomProblem(t *rapid.T) planning.Problem {
 func randomApplication(t *rapid.T) descriptors.Application {
 	application := descriptors.Application{Name: "random", Currency: "EUR", Resources: map[string]descriptors.Class{}}
 	var names []string
-	for i := range rapid.IntRange(1, 5).Draw(t, "classes") {
+	for i := range rapid.SampledFrom([]int{4, 5, 5, 3, 2, 1}).Draw(t, "classes") {
 		names = append(names, fmt.Sprintf("c%d", i))
 	}
 	for _, name := range names {
@@ -49,10 +49,10 @@ func randomApplication(t *rapid.T) descriptors.Application {
 	application.Select = rapid.SampledFrom([]descriptors.Selection{
 		{}, descriptors.Cheapest, descriptors.MostAvailable, descriptors.Balanced, {Price: 0.7, Availability: 0.3}, {Price: 0.1, Availability: 0.9},
 	}).Draw(t, "select")
-	if rapid.IntRange(0, 2).Draw(t, "with budget") == 0 {
-		application.Budget = euros(int64(rapid.IntRange(1, 60).Draw(t, "budget")))
+	if oneIn(t, 3, "with budget") {
+		application.Budget = euros(int64(rapid.SampledFrom([]int{40, 30, 20, 10, 60}).Draw(t, "budget")))
 	}
-	if rapid.IntRange(0, 2).Draw(t, "with objective") == 0 {
+	if oneIn(t, 3, "with objective") {
 		application.Objectives.Availability = quantity.Percent(rapid.SampledFrom([]float64{0.8, 0.9, 0.95, 0.98, 0.99}).Draw(t, "objective"))
 	}
 	return application
@@ -63,7 +63,7 @@ func randomClass(t *rapid.T, name string, names []string) descriptors.Class {
 		descriptors.Compute, descriptors.Compute, descriptors.Cluster, descriptors.Volume, descriptors.Network, descriptors.LoadBalancer,
 	}).Draw(t, "type")}
 	other := func(label string) descriptors.Names {
-		if rapid.IntRange(0, 4).Draw(t, "with "+label) > 0 {
+		if !oneIn(t, 12, "with "+label) {
 			return nil
 		}
 		if chosen := rapid.SampledFrom(names).Draw(t, label); chosen != name {
@@ -85,10 +85,10 @@ func randomClass(t *rapid.T, name string, names []string) descriptors.Class {
 		}
 	}
 	if class.Type == descriptors.Network {
-		class.Private, class.Span = rapid.Bool().Draw(t, "private"), rapid.IntRange(0, 3).Draw(t, "span") == 0
+		class.Private, class.Span = rapid.Bool().Draw(t, "private"), oneIn(t, 4, "span")
 		class.Members = other("member")
 	}
-	if rapid.IntRange(0, 7).Draw(t, "restricted") == 0 {
+	if oneIn(t, 10, "restricted") {
 		class.Place.Region = descriptors.Names{"north"}
 		class.Place.Vendors.Deny = descriptors.Names{"v1"}
 	}
@@ -101,10 +101,10 @@ func randomProposal(t *rapid.T, application descriptors.Application, number int)
 		Region: rapid.SampledFrom([]string{"north", "south"}).Draw(t, "region"), ValidUntil: noon.Add(time.Minute),
 		Offers: map[string]sla.Offer{}, Refusals: map[string]sla.Refusal{},
 	}
-	switch rapid.IntRange(0, 15).Draw(t, "fault") {
-	case 0:
+	if oneIn(t, 16, "expired") {
 		proposal.ValidUntil = noon
-	case 1:
+	}
+	if oneIn(t, 16, "dollars") {
 		proposal.Currency = "USD"
 	}
 	for name := range application.Resources {
@@ -112,12 +112,12 @@ func randomProposal(t *rapid.T, application descriptors.Application, number int)
 	}
 	for i := range len(application.Resources) {
 		name := fmt.Sprintf("c%d", i)
-		if rapid.IntRange(0, 6).Draw(t, "refused") == 0 {
+		if oneIn(t, 12, "refused") {
 			continue
 		}
 		delete(proposal.Refusals, name)
 		count := sla.Instances(application.Resources, name)
-		if rapid.IntRange(0, 9).Draw(t, "short") == 0 {
+		if oneIn(t, 16, "short") {
 			count.Max--
 		}
 		proposal.Offers[name] = sla.Offer{
@@ -126,4 +126,11 @@ func randomProposal(t *rapid.T, application descriptors.Application, number int)
 		}
 	}
 	return proposal
+}
+
+// oneIn draws true about once in so many times; small integers are drawn more often than large ones, hence the last.
+func oneIn(t *rapid.T, times int, label string) bool {
+	choices := make([]bool, times)
+	choices[times-1] = true
+	return rapid.SampledFrom(choices).Draw(t, label)
 }

@@ -6,12 +6,14 @@ import (
 	"slices"
 )
 
-// relaxation is a lower bound for what is linear in the ranking: the sum of each group's smallest adjusted figure, less the
-// penalty of the limits. It holds for any multipliers that are not negative; good ones make it tight.
+// relaxation is a lower bound for what is linear in the ranking: the sum of each group's smallest adjusted figure, less a
+// penalty. Adjusted is what an option costs when it also pays for what it uses of the limits and for keeping a vendor from
+// groups that must be apart; the penalty is the worth of all there is of these. The bound holds for any prices that are
+// not negative; good ones make it tight.
 type relaxation struct {
 	// lossPrice and maximumPrice are the multipliers: what a step of loss, a micro-unit at the maximum costs.
 	lossPrice, maximumPrice float64
-	// penalty is what the limits themselves are worth at these prices.
+	// penalty is the worth, at all these prices, of the limits and of a vendor in every set of groups apart.
 	penalty float64
 	// strainShare is the weight of the loss limit in an option's strain; the budget has the rest.
 	strainShare float64
@@ -22,7 +24,7 @@ type relaxation struct {
 // multiplierRounds is how often the two multipliers are improved in turn.
 const multiplierRounds = 3
 
-// relax chooses multipliers and sets every option's adjusted figure and strain.
+// relax chooses multipliers, sets every option's adjusted figure and strain, and orders the options by the former.
 func relax(s selection, groups []group, within limits) relaxation {
 	var r relaxation
 	for range multiplierRounds {
@@ -48,6 +50,13 @@ func relax(s selection, groups []group, within limits) relaxation {
 	}
 	r.strainShare = strainShare(groups, within)
 	r.adjust(s, groups, within)
+	for _, members := range cliques(groups) {
+		r.penalty += auction(groups, members)
+	}
+	r.slack = r.error(s, groups)
+	for _, g := range groups {
+		slices.SortStableFunc(g.options, func(a, b option) int { return cmp.Compare(a.adjusted, b.adjusted) })
+	}
 	return r
 }
 
@@ -94,22 +103,30 @@ func (r relaxation) figure(s selection, t totals) float64 {
 	return s.linear(t) + r.lossPrice*float64(t.loss) + r.maximumPrice*float64(t.maximum)
 }
 
-func (r *relaxation) adjust(s selection, groups []group, within limits) {
+func (r relaxation) adjust(s selection, groups []group, within limits) {
+	for _, g := range groups {
+		for i := range g.options {
+			o := &g.options[i]
+			o.adjusted = r.figure(s, s.totals(*o))
+			o.strain = strain(*o, within, r.strainShare)
+		}
+	}
+}
+
+// error is more than the floating point error of any sum of adjusted figures.
+func (r relaxation) error(s selection, groups []group) float64 {
 	size := math.Abs(r.penalty)
 	if s.aim == byScore {
 		size += s.linear(totals{price: s.score.priceFrom, loss: s.score.lossFrom})
 	}
 	for _, g := range groups {
 		largest := 0.0
-		for i := range g.options {
-			o := &g.options[i]
-			o.adjusted = r.figure(s, s.totals(*o))
-			o.strain = strain(*o, within, r.strainShare)
+		for _, o := range g.options {
 			largest = max(largest, o.adjusted)
 		}
 		size += largest
 	}
-	r.slack = size * 1e-12 * float64(len(groups)+1)
+	return size * 1e-12 * float64(len(groups)+1)
 }
 
 // strain is the share of the limits that an option uses up, weighted: no feasible plan strains beyond 1.
@@ -146,41 +163,4 @@ func strainShare(groups []group, within limits) float64 {
 		}
 	}
 	return (low + high) / 2
-}
-
-// prune leaves out the options that can be in none of the limit best plans: those that at least so many others beat, as
-// in every plan each of these could take their place for a better one. Of the others, as many may be taken as there are
-// groups that this one must be apart from. The options that remain are ordered by adjusted figure.
-func (g *group) prune(s selection, limit int) {
-	slices.SortFunc(g.options, func(a, b option) int {
-		one, other := s.totals(a), s.totals(b)
-		return cmp.Or(cmp.Compare(one.first, other.first), cmp.Compare(one.second, other.second),
-			cmp.Compare(one.maximum, other.maximum), cmp.Compare(a.vendor, b.vendor))
-	})
-	enough := limit + len(g.apart)
-	// What beats an option comes before it. Among all that beat it, the first so many are themselves kept: to count
-	// those is enough.
-	var kept []option
-	for _, o := range g.options {
-		beaten := 0
-		for i := 0; i < len(kept) && beaten < enough; i++ {
-			if beats(s, kept[i], o) {
-				beaten++
-			}
-		}
-		if beaten < enough {
-			kept = append(kept, o)
-		}
-	}
-	g.options = kept
-	slices.SortStableFunc(g.options, func(a, b option) int { return cmp.Compare(a.adjusted, b.adjusted) })
-}
-
-// beats says whether one is nowhere worse than other and better in what ranks.
-func beats(s selection, one, other option) bool {
-	if one.price > other.price || one.maximum > other.maximum || one.loss > other.loss {
-		return false
-	}
-	a, b := s.totals(one), s.totals(other)
-	return a.first < b.first || a.second < b.second
 }

@@ -87,7 +87,7 @@ func (f *field) difference(first, other solution) string {
 		parts = append(parts, f.monthly(-more)+" cheaper")
 	}
 	one, two := math.Exp(-float64(first.totals.loss)/lossPerNeper), math.Exp(-float64(other.totals.loss)/lossPerNeper)
-	points := quantity.Percent(math.Abs(one - two))
+	points := quantity.Percent(twoDigits(math.Abs(one - two)))
 	if shown := points.String(); shown != "0%" && two > one {
 		parts = append(parts, shown+" more available")
 	} else if shown != "0%" {
@@ -100,6 +100,15 @@ func (f *field) difference(first, other solution) string {
 		return fmt.Sprintf("as good, with %d vendors instead of %d", other.rank.vendors, first.rank.vendors)
 	}
 	return "as good, later by name"
+}
+
+// twoDigits rounds to two significant digits.
+func twoDigits(value float64) float64 {
+	if value == 0 {
+		return 0
+	}
+	unit := math.Pow(10, math.Floor(math.Log10(value))-1)
+	return math.Round(value/unit) * unit
 }
 
 // monthly writes micro-units per hour as money a month, to the cent where that shows anything.

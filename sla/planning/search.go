@@ -58,15 +58,18 @@ func (f *field) best(s selection, within limits, limit int, effort *int) ([]solu
 
 func newSearch(f *field, s selection, within limits, limit int, effort *int) *search {
 	q := &search{
-		selection: s, within: within, limit: limit, effort: effort, bar: math.Inf(1),
+		selection: s, limit: limit, effort: effort, bar: math.Inf(1),
 		groups: slices.Clone(f.groups), uses: make([]int, len(f.vendors)),
 	}
 	for i := range q.groups {
 		q.groups[i].options = slices.Clone(q.groups[i].options)
 	}
-	q.relaxation = relax(s, q.groups, within)
+	q.within = binding(q.groups, within)
 	for i := range q.groups {
-		q.groups[i].prune(s, limit)
+		q.groups[i].prune(s, q.within, limit)
+	}
+	q.relaxation = relax(s, q.groups, q.within)
+	for i := range q.groups {
 		q.order = append(q.order, i)
 		q.vendor = append(q.vendor, -1)
 		q.barred = append(q.barred, make([]int, len(f.vendors)))
@@ -92,7 +95,11 @@ func firstVendor(options []option) int {
 
 // spread is how much a bad choice among the options costs; what costs most is decided first.
 func spread(options []option) float64 {
-	return options[len(options)-1].adjusted - options[0].adjusted
+	least, most := math.Inf(1), math.Inf(-1)
+	for _, o := range options {
+		least, most = min(least, o.adjusted), max(most, o.adjusted)
+	}
+	return most - least
 }
 
 func (q *search) run() ([]solution, error) {
