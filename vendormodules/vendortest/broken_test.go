@@ -239,7 +239,7 @@ var breakages = map[string]breakage{
 	}),
 	"creates for a quote": by("quote", "List shows", func(_ *memory.Cloud, module *broken) {
 		module.quote = func(class descriptors.Class, quote vendormodules.Quote, err error) (vendormodules.Quote, error) {
-			request := vendormodules.Request{Key: string(class.Type), Class: class, Tags: vendormodules.Tags{Agency: agency}}
+			request := vendormodules.Request{Key: string(class.Type), Class: class, Tags: vendormodules.Tags{Agency: memory.Agency}}
 			_, failure := module.Module.Create(context.Background(), request)
 			return quote, errors.Join(err, failure)
 		}

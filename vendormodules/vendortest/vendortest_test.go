@@ -24,7 +24,7 @@ func TestSuite(t *testing.T) {
 	if name := os.Getenv(brokenVariable); name != "" {
 		breakage = breakages[name].module
 	}
-	provider := inMemory(breakage)
+	provider := memory.Provider(breakage)
 	if os.Getenv(brokenVariable) != "" {
 		provider.Wait = waitForBroken
 	}
@@ -59,7 +59,7 @@ func TestBroken(t *testing.T) {
 }
 
 func TestCapabilities(t *testing.T) {
-	whole := memory.New().Open(agency)
+	whole := memory.New().Open(memory.Agency)
 	for _, capability := range vendortest.Capabilities(whole) {
 		if lacks := capability.Name == "isolation"; capability.Has == lacks {
 			t.Errorf("%s: %v", capability.Name, capability)

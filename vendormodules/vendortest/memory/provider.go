@@ -1,4 +1,4 @@
-package vendortest_test
+package memory
 
 import (
 	"context"
@@ -8,35 +8,35 @@ import (
 	"github.com/cloud-agency/agency/descriptors"
 	"github.com/cloud-agency/agency/vendormodules"
 	"github.com/cloud-agency/agency/vendormodules/vendortest"
-	"github.com/cloud-agency/agency/vendormodules/vendortest/memory"
 )
 
-const agency = "agency-1"
+// Agency is the id that Provider opens modules for.
+const Agency = "agency-1"
 
-// inMemory is the provider of a cloud in memory whose module is replaced by what broken makes of it.
-func inMemory(broken func(*memory.Cloud, *memory.Module) vendormodules.Module) vendortest.Provider {
+// Provider lets the conformance suite run on a module that wrap makes of the cloud's own.
+func Provider(wrap func(*Cloud, *Module) vendormodules.Module) vendortest.Provider {
 	command := func(class descriptors.Class, commands ...string) descriptors.Class {
 		class.Run = commands
 		return class
 	}
 	// Every test has an account of its own, and they run one after another.
-	var cloud *memory.Cloud
+	var cloud *Cloud
 	return vendortest.Provider{
-		Agency: agency,
+		Agency: Agency,
 		Account: func(*testing.T) vendortest.Account {
-			cloud = memory.New()
+			cloud = New()
 			return vendortest.Account{
-				Open:    func(*testing.T) vendormodules.Module { return broken(cloud, cloud.Open(agency)) },
+				Open:    func(*testing.T) vendormodules.Module { return wrap(cloud, cloud.Open(Agency)) },
 				Listing: func(*testing.T) int { return cloud.Count() },
 			}
 		},
 		Classes: map[descriptors.ResourceType]descriptors.Class{
-			descriptors.Compute:      {Type: descriptors.Compute, Image: memory.Image, Cores: 1},
+			descriptors.Compute:      {Type: descriptors.Compute, Image: Image, Cores: 1},
 			descriptors.Volume:       {Type: descriptors.Volume},
 			descriptors.Network:      {Type: descriptors.Network},
 			descriptors.LoadBalancer: {Type: descriptors.LoadBalancer, Listen: 8080},
 		},
-		Wait: 2 * time.Second,
+		Wait: 5 * time.Second,
 		Scripts: vendortest.Scripts{
 			Print: func(class descriptors.Class, text string) descriptors.Class { return command(class, "print "+text) },
 			Write: func(class descriptors.Class, path, text string) descriptors.Class {

@@ -1,0 +1,98 @@
+package decorators
+
+import (
+	"context"
+	"io"
+
+	"github.com/cloud-agency/agency/sla"
+	"github.com/cloud-agency/agency/vendormodules"
+)
+
+// Abilities implements vendormodules.Wrapper: those of the module inside, each surrounded as the contract is.
+func (l *layer) Abilities() vendormodules.Abilities {
+	inside := vendormodules.AbilitiesOf(l.Module)
+	var abilities vendormodules.Abilities
+	if inside.Power != nil {
+		abilities.Power = power{l, inside.Power}
+	}
+	if inside.Attacher != nil {
+		abilities.Attacher = attacher{l, inside.Attacher}
+	}
+	if inside.Balancer != nil {
+		abilities.Balancer = balancer{l, inside.Balancer}
+	}
+	if inside.Meter != nil {
+		abilities.Meter = meter{l, inside.Meter}
+	}
+	if inside.Console != nil {
+		abilities.Console = console{l, inside.Console}
+	}
+	return abilities
+}
+
+type power struct {
+	layer  *layer
+	inside vendormodules.Power
+}
+
+func (p power) Start(ctx context.Context, id string) error {
+	return p.layer.surround(ctx, call{operation: Start, subject: id},
+		func(ctx context.Context) error { return p.inside.Start(ctx, id) })
+}
+
+func (p power) Stop(ctx context.Context, id string) error {
+	return p.layer.surround(ctx, call{operation: Stop, subject: id},
+		func(ctx context.Context) error { return p.inside.Stop(ctx, id) })
+}
+
+// Reboot is the one call whose repeat is felt: the machine would go down twice.
+func (p power) Reboot(ctx context.Context, id string) error {
+	return p.layer.surround(ctx, call{operation: Reboot, subject: id, unrepeatable: true},
+		func(ctx context.Context) error { return p.inside.Reboot(ctx, id) })
+}
+
+type attacher struct {
+	layer  *layer
+	inside vendormodules.Attacher
+}
+
+func (a attacher) Attach(ctx context.Context, volume, machine, mount string) error {
+	return a.layer.surround(ctx, call{operation: Attach, subject: volume},
+		func(ctx context.Context) error { return a.inside.Attach(ctx, volume, machine, mount) })
+}
+
+func (a attacher) Detach(ctx context.Context, volume, machine string) error {
+	return a.layer.surround(ctx, call{operation: Detach, subject: volume},
+		func(ctx context.Context) error { return a.inside.Detach(ctx, volume, machine) })
+}
+
+type balancer struct {
+	layer  *layer
+	inside vendormodules.Balancer
+}
+
+func (b balancer) SetTargets(ctx context.Context, id string, targets []vendormodules.Target) error {
+	return b.layer.surround(ctx, call{operation: SetTargets, subject: id},
+		func(ctx context.Context) error { return b.inside.SetTargets(ctx, id, targets) })
+}
+
+type meter struct {
+	layer  *layer
+	inside vendormodules.Meter
+}
+
+func (m meter) Measure(ctx context.Context, id string) ([]sla.Measurement, error) {
+	return value(ctx, m.layer, call{operation: Meter, subject: id},
+		func(ctx context.Context) ([]sla.Measurement, error) { return m.inside.Measure(ctx, id) })
+}
+
+type console struct {
+	layer  *layer
+	inside vendormodules.Console
+}
+
+// Console surrounds the opening; what the reader does afterwards is the caller's affair.
+func (c console) Console(ctx context.Context, id string) (io.ReadCloser, error) {
+	return value(ctx, c.layer, call{operation: Console, subject: id},
+		func(ctx context.Context) (io.ReadCloser, error) { return c.inside.Console(ctx, id) })
+}

@@ -1,0 +1,114 @@
+package decorators_test
+
+import (
+	"context"
+	"io"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/cloud-agency/agency/vendormodules"
+	"github.com/cloud-agency/agency/vendormodules/decorators"
+	"github.com/cloud-agency/agency/vendormodules/vendortest"
+	"github.com/cloud-agency/agency/vendormodules/vendortest/memory"
+)
+
+func same(text string) string { return text }
+
+// everyDecorator is each of them by name, and all together.
+func everyDecorator() map[string]func(vendormodules.Module) vendormodules.Module {
+	clock := decorators.SystemClock()
+	return map[string]func(vendormodules.Module) vendormodules.Module{
+		"retry": func(module vendormodules.Module) vendormodules.Module {
+			return decorators.Retry(module, decorators.RetryOptions{}, clock)
+		},
+		"limit": func(module vendormodules.Module) vendormodules.Module {
+			return decorators.Limit(module, decorators.LimitOptions{PerSecond: 1e6, Concurrent: 8}, clock)
+		},
+		"breaker": func(module vendormodules.Module) vendormodules.Module {
+			return decorators.Breaker(module, decorators.BreakerOptions{})
+		},
+		"measure": func(module vendormodules.Module) vendormodules.Module {
+			return decorators.Measure(module, &decorators.Recorder{}, time.Now)
+		},
+		"log": func(module vendormodules.Module) vendormodules.Module {
+			return decorators.Log(module, zap.NewNop(), time.Now)
+		},
+		"redact": func(module vendormodules.Module) vendormodules.Module { return decorators.Redact(module, same) },
+		"stack": func(module vendormodules.Module) vendormodules.Module {
+			return decorators.Stack(module, decorators.Options{
+				Calls: &decorators.Recorder{}, Attempts: &decorators.Recorder{}, Log: zap.NewNop(), Scrub: same,
+			})
+		},
+	}
+}
+
+// TestAbilities sees a decorated module have what the module inside has, and nothing else.
+func TestAbilities(t *testing.T) {
+	whole := memory.New().Open(memory.Agency)
+	type module = vendormodules.Module
+	inside := map[string]module{
+		"none": struct{ module }{whole},
+		"power": struct {
+			module
+			vendormodules.Power
+		}{whole, whole},
+		"attacher": struct {
+			module
+			vendormodules.Attacher
+		}{whole, whole},
+		"balancer": struct {
+			module
+			vendormodules.Balancer
+		}{whole, whole},
+		"meter": struct {
+			module
+			vendormodules.Meter
+		}{whole, whole},
+		"console": consoleOnly{whole, whole},
+		"power, meter": struct {
+			module
+			vendormodules.Power
+			vendormodules.Meter
+		}{whole, whole, whole},
+		"all": whole,
+	}
+	for name, inner := range inside {
+		for decorator, wrap := range everyDecorator() {
+			got, want := present(wrap(inner)), present(inner)
+			if got != want {
+				t.Errorf("%s round a module with %s: power, attacher, balancer, meter, console are %v, should be %v",
+					decorator, name, got, want)
+			}
+		}
+	}
+	if all := present(whole); all != [5]bool{true, true, true, true, true} {
+		t.Errorf("the module with all has %v", all)
+	}
+}
+
+type consoleOnly struct {
+	vendormodules.Module
+	inside vendormodules.Console
+}
+
+func (c consoleOnly) Console(ctx context.Context, id string) (io.ReadCloser, error) {
+	return c.inside.Console(ctx, id)
+}
+
+func present(module vendormodules.Module) [5]bool {
+	abilities := vendormodules.AbilitiesOf(module)
+	return [5]bool{
+		abilities.Power != nil, abilities.Attacher != nil, abilities.Balancer != nil,
+		abilities.Meter != nil, abilities.Console != nil,
+	}
+}
+
+// TestConformance sees that a module in all decorators is as good a module as the one inside.
+func TestConformance(t *testing.T) {
+	wrap := everyDecorator()["stack"]
+	vendortest.Run(t, memory.Provider(func(_ *memory.Cloud, module *memory.Module) vendormodules.Module {
+		return wrap(module)
+	}))
+}
