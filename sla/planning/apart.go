@@ -66,7 +66,7 @@ func augment(groups []group, g int, holder map[int]int, met map[int]bool) bool {
 	return false
 }
 
-// auctionPrecision is the least raise of a bid, as a share of what the options differ by.
+// auctionPrecision is the least raise of a bid, as a share of what the options worth a bid differ by.
 const auctionPrecision = 1e-5
 
 // auctionBids bounds the bids of one group, on average.
@@ -79,12 +79,16 @@ func auction(groups []group, members []int) float64 {
 	prices, holder := make(map[int]float64), make(map[int]int)
 	raise := 0.0
 	for _, g := range members {
-		raise = max(raise, spread(groups[g].options)*auctionPrecision)
+		best := groups[g].options
+		raise = max(raise, spread(best[:min(len(best), len(members)+1)])*auctionPrecision)
 	}
 	waiting := slices.Clone(members)
 	for bids := auctionBids * len(members); bids > 0 && len(waiting) > 0; bids-- {
 		g := waiting[len(waiting)-1]
 		waiting = waiting[:len(waiting)-1]
+		if len(groups[g].options) == 0 {
+			return 0 // there is no plan anyway
+		}
 		vendor, margin := bid(groups[g].options, prices)
 		if math.IsInf(margin, 1) { // the group has no other: no price makes it leave
 			margin = 0

@@ -74,6 +74,17 @@ func allApart(problem planning.Problem) planning.Problem {
 	return problem
 }
 
+// perfectAtAnyPrice has a vendor that never fails and asks for a fortune.
+func perfectAtAnyPrice() planning.Problem {
+	ordinary := randomOffers(8)
+	return withObjective(syntheticProblem(20, 100, func(class, vendor int) (int64, float64) {
+		if vendor == 50 {
+			return 1e15, 1
+		}
+		return ordinary(class, vendor)
+	}), 0.93)
+}
+
 // hardProblems are those at which a plain search would try for years.
 func hardProblems() map[string]planning.Problem {
 	return map[string]planning.Problem{
@@ -87,7 +98,8 @@ func hardProblems() map[string]planning.Problem {
 		"few-prices": syntheticProblem(20, 100, func(class, vendor int) (int64, float64) {
 			return int64(10_000 * (1 + (class*7+vendor*13+class*vendor)%3)), 0.999
 		}),
-		"apart-random": allApart(syntheticProblem(20, 100, randomOffers(7))),
+		"perfect-at-any-price": perfectAtAnyPrice(),
+		"apart-random":         allApart(syntheticProblem(20, 100, randomOffers(7))),
 		"apart-same-sequence": allApart(syntheticProblem(20, 100, func(class, vendor int) (int64, float64) {
 			return int64((100 + class) * (100 + vendor)), 0.999
 		})),

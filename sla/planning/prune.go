@@ -5,6 +5,25 @@ import (
 	"slices"
 )
 
+// reach leaves out the options that exceed a limit even with the least of every other group, so that what is out of all
+// proportion does not blunt the bounds.
+func reach(groups []group, within limits) {
+	least := make([]limits, len(groups))
+	var sum limits
+	for i, g := range groups {
+		least[i] = limits{maximum: unlimited, loss: unlimited}
+		for _, o := range g.options {
+			least[i].maximum, least[i].loss = min(least[i].maximum, o.maximum), min(least[i].loss, o.loss)
+		}
+		sum.maximum, sum.loss = sum.maximum+least[i].maximum, sum.loss+least[i].loss
+	}
+	for i := range groups {
+		groups[i].options = slices.DeleteFunc(groups[i].options, func(o option) bool {
+			return sum.maximum-least[i].maximum+o.maximum > within.maximum || sum.loss-least[i].loss+o.loss > within.loss
+		})
+	}
+}
+
 // binding drops the limits that no choice of options can exceed.
 func binding(groups []group, within limits) limits {
 	var most limits

@@ -38,7 +38,14 @@ func randomApplication(t *rapid.T) descriptors.Application {
 	for _, name := range names {
 		application.Resources[name] = randomClass(t, name, names)
 	}
-	for name, class := range application.Resources {
+	keepApart := oneIn(t, 3, "keep apart")
+	for i, name := range names {
+		class := application.Resources[name]
+		for _, other := range names[i+1:] {
+			if keepApart && !oneIn(t, 3, "not these") {
+				class.Place.Apart = append(class.Place.Apart, other)
+			}
+		}
 		for volume := range class.Volumes {
 			if application.Resources[volume].Type != descriptors.Volume {
 				delete(class.Volumes, volume)

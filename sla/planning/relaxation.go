@@ -17,8 +17,14 @@ type relaxation struct {
 	penalty float64
 	// strainShare is the weight of the loss limit in an option's strain; the budget has the rest.
 	strainShare float64
-	// slack is more than the floating point error of any sum of adjusted figures.
-	slack float64
+	// precision is more than the relative floating point error of a sum of adjusted figures, offset what else takes part
+	// in it.
+	precision, offset float64
+}
+
+// bound is what any plan is at least in what is linear in the ranking, given the least sum of adjusted figures.
+func (r relaxation) bound(adjusted float64) float64 {
+	return adjusted - r.penalty - (adjusted+math.Abs(r.penalty)+r.offset)*r.precision
 }
 
 // multiplierRounds is how often the two multipliers are improved in turn.
@@ -50,12 +56,14 @@ func relax(s selection, groups []group, within limits) relaxation {
 	}
 	r.strainShare = strainShare(groups, within)
 	r.adjust(s, groups, within)
+	sortByAdjusted(groups)
 	for _, members := range cliques(groups) {
 		r.penalty += auction(groups, members)
 	}
-	r.slack = r.error(s, groups)
-	for _, g := range groups {
-		slices.SortStableFunc(g.options, func(a, b option) int { return cmp.Compare(a.adjusted, b.adjusted) })
+	sortByAdjusted(groups)
+	r.precision = 1e-12 * float64(len(groups)+1)
+	if s.aim == byScore {
+		r.offset = s.linear(totals{price: s.score.priceFrom, loss: s.score.lossFrom})
 	}
 	return r
 }
@@ -113,20 +121,10 @@ func (r relaxation) adjust(s selection, groups []group, within limits) {
 	}
 }
 
-// error is more than the floating point error of any sum of adjusted figures.
-func (r relaxation) error(s selection, groups []group) float64 {
-	size := math.Abs(r.penalty)
-	if s.aim == byScore {
-		size += s.linear(totals{price: s.score.priceFrom, loss: s.score.lossFrom})
-	}
+func sortByAdjusted(groups []group) {
 	for _, g := range groups {
-		largest := 0.0
-		for _, o := range g.options {
-			largest = max(largest, o.adjusted)
-		}
-		size += largest
+		slices.SortStableFunc(g.options, func(a, b option) int { return cmp.Compare(a.adjusted, b.adjusted) })
 	}
-	return size * 1e-12 * float64(len(groups)+1)
 }
 
 // strain is the share of the limits that an option uses up, weighted: no feasible plan strains beyond 1.

@@ -64,6 +64,7 @@ func newSearch(f *field, s selection, within limits, limit int, effort *int) *se
 	for i := range q.groups {
 		q.groups[i].options = slices.Clone(q.groups[i].options)
 	}
+	reach(q.groups, within)
 	q.within = binding(q.groups, within)
 	for i := range q.groups {
 		q.groups[i].prune(s, q.within, limit)
@@ -95,16 +96,18 @@ func firstVendor(options []option) int {
 
 // spread is how much a bad choice among the options costs; what costs most is decided first.
 func spread(options []option) float64 {
-	least, most := math.Inf(1), math.Inf(-1)
-	for _, o := range options {
-		least, most = min(least, o.adjusted), max(most, o.adjusted)
+	if len(options) == 0 {
+		return 0
 	}
-	return most - least
+	return options[len(options)-1].adjusted - options[0].adjusted
 }
 
 func (q *search) run() ([]solution, error) {
 	var rest totals
-	for _, least := range q.least {
+	for g, least := range q.least {
+		if len(q.groups[g].options) == 0 {
+			return nil, nil
+		}
 		rest = rest.plus(least)
 	}
 	if q.feasible(rest) {
@@ -130,7 +133,7 @@ func (q *search) decide(depth int, sum, rest totals) {
 			return
 		}
 		next := sum.plus(q.selection.totals(o))
-		if next.adjusted+others.adjusted-q.relaxation.penalty-q.relaxation.slack > q.bar {
+		if q.relaxation.bound(next.adjusted+others.adjusted) > q.bar {
 			return // and so are all that follow, as they are ordered by this
 		}
 		if q.barred[g][o.vendor] > 0 || !q.feasible(next.plus(others)) {
