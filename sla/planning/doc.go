@@ -24,10 +24,11 @@
 // are left out of it. The groups are decided one after the other, depth first, each vendor tried in the order of its cost.
 // A branch is given up when no completion of it can be feasible or come before the worst of the plans kept, which
 // is judged by the sum of what each undecided group must cost at least and, where the budget or an objective
-// binds, by the Lagrangian relaxation of the two.
+// binds or classes are kept apart, by the Lagrangian relaxation of these.
 //
-// Without classes apart and with neither budget nor objective binding this takes time in proportion to offers, groups and limit.
-// The general problem holds graph colouring and the multiple-choice knapsack, so that the worst case is exponential in the
-// number of groups. It is never so silently: the search counts its steps, and beyond Problem.Effort of them returns what
-// it has with ErrEffort.
+// Without classes apart, with neither budget nor objective binding and with few ties, this takes time about in proportion to
+// offers times limit. The general problem holds graph colouring, the multiple-choice knapsack and, where plans of equal
+// price and availability are told apart by the number of vendors, set cover: the worst case is exponential in the number of
+// groups. It is never so silently: the search counts its steps, and beyond Problem.Effort of them returns what it has with
+// ErrEffort.
 package planning
