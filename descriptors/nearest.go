@@ -5,6 +5,9 @@ import "strings"
 // maxCompared is the length from which on names are not compared: the effort grows with its square.
 const maxCompared = 64
 
+// Nearest finds the candidate that a name was most likely meant to be, for messages; false if none is like it.
+func Nearest(name string, candidates []string) (string, bool) { return nearest(name, candidates) }
+
 // nearest finds the candidate that a name was most likely meant to be: the one that the fewest mistakes of typing
 // (a letter left out, added, changed, or two swapped) make into it. About a third of the letters may be wrong.
 func nearest(name string, candidates []string) (string, bool) {

@@ -2,12 +2,15 @@ package vendormodules
 
 import (
 	"context"
+	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
 	"gopkg.in/yaml.v3"
 
+	"github.com/cloud-agency/agency/descriptors"
 	"github.com/cloud-agency/agency/vendormodules/services"
 )
 
@@ -18,6 +21,21 @@ type Kind struct {
 	// I/O beyond the local directory it is given; faults of the configuration are reported all at once, each with its
 	// line and column.
 	New func(ctx context.Context, configuration *yaml.Node, environment Environment) (Module, error)
+}
+
+// FindKind returns the kind of a name. The error says which kind was probably meant, else which there are.
+func FindKind(kinds []Kind, name string) (Kind, error) {
+	names := make([]string, 0, len(kinds))
+	for _, kind := range kinds {
+		if kind.Name == name {
+			return kind, nil
+		}
+		names = append(names, kind.Name)
+	}
+	if nearest, found := descriptors.Nearest(name, names); found {
+		return Kind{}, fmt.Errorf("%q is no kind of cloud; did you mean %q?", name, nearest)
+	}
+	return Kind{}, fmt.Errorf("%q is no kind of cloud; there is %s", name, strings.Join(names, ", "))
 }
 
 // Environment is what a vendor agent hands to its module.
