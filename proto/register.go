@@ -33,6 +33,8 @@ type Entry struct {
 	// Sealing is the public curve nkey to which secrets for the agent are sealed.
 	Sealing string    `json:"sealing,omitempty"`
 	Since   time.Time `json:"since"`
+	// Former are the keys that the agent had before; they verify what it said then and nothing new.
+	Former []string `json:"former,omitempty"`
 	// Revoked is since when the agent may act no more; zero while it may.
 	Revoked time.Time `json:"revoked,omitzero"`
 }

@@ -42,6 +42,34 @@ type trust struct {
 	signed   SignedRegister
 	register Register
 	keys     map[Identity]ed25519.PublicKey
+	// former keys verify what was stored while they were in use.
+	former map[Identity][]ed25519.PublicKey
+}
+
+// trusting parses the keys of a register.
+func trusting(signed SignedRegister, register Register) (*trust, error) {
+	parsed := &trust{
+		signed: signed, register: register,
+		keys: make(map[Identity]ed25519.PublicKey, len(register.Entries)), former: make(map[Identity][]ed25519.PublicKey),
+	}
+	for name, entry := range register.Entries {
+		identity, err := ParseIdentity(name)
+		if err != nil {
+			return nil, fmt.Errorf("%w: register: %w", ErrMalformed, err)
+		}
+		for i, text := range append([]string{entry.Key}, entry.Former...) {
+			key, err := parseUserKey(text)
+			if err != nil {
+				return nil, fmt.Errorf("%w: register: key of %s: %w", ErrMalformed, name, err)
+			}
+			if i == 0 && entry.Revoked.IsZero() {
+				parsed.keys[identity] = key
+			} else {
+				parsed.former[identity] = append(parsed.former[identity], key)
+			}
+		}
+	}
+	return parsed, nil
 }
 
 // NewVerifier makes the verifier of one agent, which trusts what the account's key has signed: at first, that register.
@@ -60,18 +88,9 @@ func (v *Verifier) Update(signed SignedRegister) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	next := &trust{signed: signed, register: register, keys: make(map[Identity]ed25519.PublicKey, len(register.Entries))}
-	for name, entry := range register.Entries {
-		if !entry.Revoked.IsZero() {
-			continue
-		}
-		identity, err := ParseIdentity(name)
-		if err != nil {
-			return false, fmt.Errorf("%w: register: %w", ErrMalformed, err)
-		}
-		if next.keys[identity], err = parseUserKey(entry.Key); err != nil {
-			return false, fmt.Errorf("register: key of %s: %w", name, err)
-		}
+	next, err := trusting(signed, register)
+	if err != nil {
+		return false, err
 	}
 	for {
 		current := v.trust.Load()
@@ -99,7 +118,7 @@ func (v *Verifier) SignedRegister() SignedRegister { return v.trust.Load().signe
 // An expired message is returned together with ErrExpired when all else about it is right, so that its sender can be
 // told.
 func (v *Verifier) Verify(headers map[string][]string, body []byte) (Message, error) {
-	message, err := v.authenticate(headers, body)
+	message, err := v.authenticate(headers, body, false)
 	if err != nil {
 		return Message{}, err
 	}
@@ -112,7 +131,7 @@ func (v *Verifier) Verify(headers map[string][]string, body []byte) (Message, er
 // VerifyAnswer is Verify for an answer to a question that this agent asked with an unguessable reply subject. An answer
 // is bound to its question by its In-Reply-To, which the caller checks, so it is not remembered.
 func (v *Verifier) VerifyAnswer(headers map[string][]string, body []byte) (Message, error) {
-	message, err := v.authenticate(headers, body)
+	message, err := v.authenticate(headers, body, false)
 	if err != nil {
 		return Message{}, err
 	}
@@ -125,28 +144,35 @@ func (v *Verifier) VerifyAnswer(headers map[string][]string, body []byte) (Messa
 // VerifyPublished opens a message that was published just now for whoever listens, and so is addressed to nobody. Each
 // listener has a guard of its own, since each hears every message.
 func (v *Verifier) VerifyPublished(headers map[string][]string, body []byte, guard *ReplayGuard) (Message, error) {
-	message, err := v.VerifyStored(headers, body)
+	message, err := v.authenticate(headers, body, false)
 	if err != nil {
+		return Message{}, err
+	}
+	if err := toAll(message); err != nil {
 		return Message{}, err
 	}
 	return v.fresh(message, guard)
 }
 
-// VerifyStored opens a published message that is read later from a stream: its expiry does not bind, and it may be read
-// any number of times.
+// VerifyStored opens a published message that is read later from a stream: its expiry does not bind, it may be read any
+// number of times, and its sender may have another key by now or none.
 func (v *Verifier) VerifyStored(headers map[string][]string, body []byte) (Message, error) {
-	message, err := v.authenticate(headers, body)
+	message, err := v.authenticate(headers, body, true)
 	if err != nil {
 		return Message{}, err
 	}
-	if message.Receiver != (Identity{}) {
-		return Message{}, fmt.Errorf("%w: to %s, not to whoever listens", ErrNotForMe, message.Receiver)
-	}
-	return message, nil
+	return message, toAll(message)
 }
 
-// authenticate opens a message and makes sure that its sender wrote it.
-func (v *Verifier) authenticate(headers map[string][]string, body []byte) (Message, error) {
+func toAll(message Message) error {
+	if message.Receiver != (Identity{}) {
+		return fmt.Errorf("%w: to %s, not to whoever listens", ErrNotForMe, message.Receiver)
+	}
+	return nil
+}
+
+// authenticate opens a message and makes sure that its sender wrote it, of whose former keys one will do if stored.
+func (v *Verifier) authenticate(headers map[string][]string, body []byte, stored bool) (Message, error) {
 	message, err := Open(headers, body)
 	if err != nil {
 		return Message{}, err
@@ -162,14 +188,24 @@ func (v *Verifier) authenticate(headers map[string][]string, body []byte) (Messa
 	if err != nil || len(signature) != ed25519.SignatureSize {
 		return Message{}, malformed(HeaderSignature, "is not %d bytes in base64url", ed25519.SignatureSize)
 	}
-	key, known := v.trust.Load().keys[message.Sender]
+	trust := v.trust.Load()
+	key, known := trust.keys[message.Sender]
+	text := CanonicalText(headers, body)
+	if known && ed25519.Verify(key, text, signature) {
+		return message, nil
+	}
+	if former := trust.former[message.Sender]; stored && len(former) > 0 {
+		known = true
+		for _, key := range former {
+			if ed25519.Verify(key, text, signature) {
+				return message, nil
+			}
+		}
+	}
 	if !known {
 		return Message{}, fmt.Errorf("%w: %s", ErrUnknownSender, message.Sender)
 	}
-	if !ed25519.Verify(key, CanonicalText(headers, body), signature) {
-		return Message{}, fmt.Errorf("%w: sender %s", ErrSignature, message.Sender)
-	}
-	return message, nil
+	return Message{}, fmt.Errorf("%w: sender %s", ErrSignature, message.Sender)
 }
 
 func (v *Verifier) addressed(receiver Identity) bool {

@@ -1,0 +1,115 @@
+package bus
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"go.uber.org/zap"
+
+	"github.com/cloud-agency/agency/proto"
+)
+
+// renewInterval is the least time between two questions for a newer register.
+const renewInterval = time.Second
+
+// renewal keeps a flood of unknown senders from becoming a flood of questions to the broker.
+type renewal struct {
+	mutex sync.Mutex
+	last  time.Time
+}
+
+// Register is the newest register seen.
+func (p *Peer) Register() proto.Register { return p.verifier.Register() }
+
+// SignedRegister is the newest register seen, as the broker answers TopicRegister with.
+func (p *Peer) SignedRegister() proto.SignedRegister { return p.verifier.SignedRegister() }
+
+// UpdateRegister takes a newer register that reached the agent by another way than the bus. An older one is
+// proto.ErrOldRegister.
+func (p *Peer) UpdateRegister(signed proto.SignedRegister) error {
+	updated, err := p.verifier.Update(signed)
+	if updated {
+		p.log.Info("newer register", zap.Uint64("version", p.verifier.Register().Version))
+	}
+	return err
+}
+
+// onRegister takes a register that was announced. Whoever sent it, the account's signature decides.
+func (p *Peer) onRegister(message *nats.Msg) {
+	var signed proto.SignedRegister
+	err := json.Unmarshal(message.Data, &signed)
+	if err == nil {
+		err = p.UpdateRegister(signed)
+	}
+	if err != nil && !errors.Is(err, proto.ErrOldRegister) {
+		p.log.Warn("announced register refused", zap.Error(err))
+	}
+}
+
+// verified verifies, and once more if the sender is not known or has another key and the broker has a newer register.
+func (p *Peer) verified(ctx context.Context, verify func() (proto.Message, error)) (proto.Message, error) {
+	message, err := verify()
+	if errors.Is(err, proto.ErrUnknownSender) || errors.Is(err, proto.ErrSignature) {
+		if p.renewRegister(ctx) {
+			return verify()
+		}
+	}
+	return message, err
+}
+
+// renewRegister asks the broker for its register and says whether there may be a newer one now than before the call. It
+// asks at most once per renewInterval, and others wait for the question under way.
+func (p *Peer) renewRegister(ctx context.Context) bool {
+	if p.identity.Role == proto.RoleBroker {
+		return false
+	}
+	before := p.Register().Version
+	p.renewal.mutex.Lock()
+	defer p.renewal.mutex.Unlock()
+	if p.Register().Version > before {
+		return true
+	}
+	if time.Since(p.renewal.last) < renewInterval {
+		return false
+	}
+	p.renewal.last = time.Now()
+	if err := p.askRegister(ctx); err != nil {
+		p.log.Debug("no newer register", zap.Error(err))
+	}
+	return p.Register().Version > before
+}
+
+// askRegister takes the answer on the account's signature alone: the broker's own key may be what has changed.
+func (p *Peer) askRegister(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, renewInterval)
+	defer cancel()
+	question := proto.Message{
+		Performative: proto.QueryRef, Protocol: proto.QueryProtocol, Receiver: proto.Agent(proto.RoleBroker),
+	}
+	if err := proto.Encode(&question, proto.Question{Topic: proto.TopicRegister}); err != nil {
+		return err
+	}
+	question = p.complete(ctx, question)
+	headers, err := question.Seal(p.signer)
+	if err != nil {
+		return err
+	}
+	raw, err := p.exchange(ctx, &nats.Msg{Subject: proto.SubjectBrokerQuery, Header: headers, Data: question.Body})
+	if err != nil {
+		return err
+	}
+	answer, err := proto.Open(raw.Header, raw.Data)
+	if err != nil {
+		return err
+	}
+	signed, err := proto.Decode[proto.SignedRegister](answer)
+	if err != nil {
+		return fmt.Errorf("register: %w", err)
+	}
+	return p.UpdateRegister(signed)
+}
