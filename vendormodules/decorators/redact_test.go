@@ -34,7 +34,8 @@ func (t talkative) List(context.Context) ([]vendormodules.Resource, error) {
 }
 
 func (t talkative) Get(context.Context, string) (vendormodules.Resource, error) {
-	return vendormodules.Resource{}, &url.Error{Op: "Get", URL: "https://user:" + secret + "@cloud/", Err: hinted(time.Second)}
+	address := "https://user:" + secret + "@cloud/"
+	return vendormodules.Resource{}, &url.Error{Op: "Get", URL: address, Err: hinted(time.Second)}
 }
 
 func (t talkative) Close() error { return errors.New("close: " + secret) }

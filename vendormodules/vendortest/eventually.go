@@ -16,15 +16,18 @@ func Eventually(t testing.TB, wait time.Duration, what string, check func() erro
 	defer deadline.Stop()
 	ticker := time.NewTicker(pollEvery)
 	defer ticker.Stop()
-	for {
+	for last := false; ; {
 		err := check()
 		if err == nil {
 			return
 		}
+		if last {
+			t.Fatalf("%s: not within %s: %v", what, wait, err)
+		}
 		select {
 		case <-ticker.C:
 		case <-deadline.C:
-			t.Fatalf("%s: not within %s: %v", what, wait, err)
+			last = true // one more look, lest a test that was kept waiting itself blames the cloud
 		}
 	}
 }

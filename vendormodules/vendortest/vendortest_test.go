@@ -31,6 +31,31 @@ func TestSuite(t *testing.T) {
 	vendortest.Run(t, provider)
 }
 
+// TestEveryTestIsNeeded sees that every test of the suite has a broken module that it finds out.
+func TestEveryTestIsNeeded(t *testing.T) {
+	program, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	command := exec.CommandContext(t.Context(), program, "-test.run=^TestSuite$", "-test.v")
+	command.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0")
+	output, err := command.CombinedOutput()
+	if err != nil {
+		t.Fatalf("the suite fails the correct module: %v\n%s", err, output)
+	}
+	needed := map[string]bool{}
+	for _, breakage := range breakages {
+		kind, _, _ := strings.Cut(breakage.found, "/")
+		needed[kind] = true
+	}
+	for line := range strings.Lines(string(output)) {
+		name, found := strings.CutPrefix(strings.TrimSpace(line), "=== RUN   TestSuite/")
+		if kind, _, _ := strings.Cut(name, "/"); found && !needed[kind] {
+			t.Errorf("no broken module shows that %s finds anything", name)
+		}
+	}
+}
+
 // TestBroken sees the suite fail on every broken module, and in the test that is meant to find it out.
 func TestBroken(t *testing.T) {
 	program, err := os.Executable()

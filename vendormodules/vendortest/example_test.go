@@ -1,0 +1,28 @@
+package vendortest_test
+
+import (
+	"fmt"
+
+	"github.com/cloud-agency/agency/vendormodules/vendortest"
+	"github.com/cloud-agency/agency/vendormodules/vendortest/memory"
+)
+
+// The table that Run logs before it begins.
+func ExampleCapabilities() {
+	module := memory.New().Open("agency-1")
+	for _, capability := range vendortest.Capabilities(module) {
+		fmt.Println(capability)
+	}
+	// Output:
+	// compute        yes
+	// volume         yes
+	// network        yes
+	// load-balancer  yes
+	// power          yes
+	// attach         yes
+	// set-targets    yes
+	// measure        yes
+	// console        yes
+	// create-token   yes
+	// isolation      no: its description promises none
+}
