@@ -60,6 +60,9 @@ func parse(source []byte) (*yaml.Node, *Fault) {
 	if len(source) > MaxSource {
 		return nil, &Fault{Message: "larger than " + strconv.Itoa(MaxSource>>20) + " MiB"}
 	}
+	if node, isJSON := parseJSON(source); isJSON {
+		return node, nil
+	}
 	if fault := characterFault(source); fault != nil {
 		return nil, fault
 	}

@@ -143,12 +143,12 @@ func parseMicros(number string) (int64, error) {
 	if whole == "" || strings.Trim(digits, "0123456789") != "" {
 		return 0, errors.New("not a decimal number")
 	}
+	if negative {
+		digits = "-" + digits
+	}
 	micros, err := strconv.ParseInt(digits, 10, 64)
 	if err != nil {
 		return 0, ErrOverflow
-	}
-	if negative {
-		micros = -micros
 	}
 	return micros, nil
 }

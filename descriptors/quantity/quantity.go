@@ -10,20 +10,23 @@ import (
 // Percent is a share of a whole, from 0 to 1: an availability of 99.9 % is 0.999.
 type Percent float64
 
-// ParsePercent reads "99.9%" or "99.9 %", from 0% to 100%.
+// ParsePercent reads "99.9%" or "99.9 %", from 0% to 100%, with at most seven decimals.
 func ParsePercent(text string) (Percent, error) {
 	number, found := strings.CutSuffix(strings.TrimSpace(text), "%")
-	if !found {
-		return 0, fmt.Errorf("%q is not a percentage; write 99.9%%", text)
-	}
-	value, err := parseDecimal(strings.TrimSpace(number))
-	if err != nil {
+	number = strings.TrimSpace(number)
+	value, err := parseDecimal(number)
+	if !found || err != nil {
 		return 0, fmt.Errorf("%q is not a percentage; write 99.9%%", text)
 	}
 	if value > 100 {
 		return 0, fmt.Errorf("%q is above 100%%", text)
 	}
-	return Percent(value / 100), nil
+	if _, decimals, _ := strings.Cut(number, "."); len(decimals) > 7 {
+		return 0, fmt.Errorf("%q has more than seven decimals", text)
+	}
+	// Read as 99.9e-2 rather than divided by 100, so that it is the float64 nearest to 0.999.
+	share, err := strconv.ParseFloat(number+"e-2", 64)
+	return Percent(share), err
 }
 
 // String writes up to seven decimals: "99.9%".
@@ -106,6 +109,14 @@ func (r Range) String() string {
 
 // MarshalText implements encoding.TextMarshaler.
 func (r Range) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
+
+// MarshalYAML writes a plain count without quotes.
+func (r Range) MarshalYAML() (any, error) {
+	if r.Min == r.Max {
+		return r.Min, nil
+	}
+	return r.String(), nil
+}
 
 // UnmarshalText implements encoding.TextUnmarshaler.
 func (r *Range) UnmarshalText(text []byte) (err error) {
