@@ -1,0 +1,47 @@
+# Cloud Agency. `make help` lists what there is to make.
+
+GO      ?= go
+BIN     := bin
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+BENCH   ?= .
+COUNT   ?= 5
+
+.DEFAULT_GOAL := help
+.PHONY: help build demo test check lint tidy-check generate bench crash-test fuzz clean
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
+
+build: ## Build bin/agency
+	@$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/agency ./cmd/agency
+
+demo: build ## Run the main job once, everything on this machine: bids, plan, deployment, scaling, removal
+	@$(BIN)/agency demo
+
+test: ## Run every test, with the race detector; no network, no root
+	$(GO) test -race -timeout 10m ./...
+
+check: test lint tidy-check crash-test ## Everything that CI runs
+
+lint: ## Vet, style, and the direction of imports
+	$(GO) vet ./...
+	$(GO) tool -modfile=.ci/tools/go.mod golangci-lint run ./...
+
+tidy-check: ## Fail if go.mod or what is generated is not up to date
+	$(GO) mod tidy -diff
+
+generate: ## Write the JSON Schemas anew
+	$(GO) generate ./...
+
+bench: ## Figures: calls, operations, start-up; ratios side by side (COUNT=5, BENCH=regexp)
+	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) ./agents/... ./cmd/... ./sla/... ./proto/...
+
+crash-test: build ## Kill the agency at random moments of a deployment, a hundred times
+	$(GO) test -run '^TestCrash' -count 1 -timeout 20m -tags crash ./cmd/agency
+
+fuzz: ## Fuzz every decoder for a while (FUZZTIME=20s each)
+	@.ci/fuzz $(or $(FUZZTIME),20s)
+
+clean: ## Remove what was built
+	rm -rf $(BIN)
