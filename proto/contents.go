@@ -51,6 +51,8 @@ type PlanChoice struct {
 	// Call is the call's id or the deployment's name.
 	Call string `json:"call"`
 	Rank int    `json:"rank,omitempty"`
+	// OrNext takes the next plan when this one cannot be taken, and so on.
+	OrNext bool `json:"or-next,omitempty"`
 }
 
 // Attempt is how taking a plan went (inform or failure, broker to client).
@@ -195,6 +197,7 @@ const (
 	EventCallClosed        EventKind = "call.closed"
 	EventAttemptBegun      EventKind = "attempt.begun"
 	EventAttemptCommitted  EventKind = "attempt.committed"
+	EventAttemptUndoing    EventKind = "attempt.undoing"
 	EventAttemptUndone     EventKind = "attempt.undone"
 	EventAgreementObserved EventKind = "agreement.observed"
 	EventAgreementEnded    EventKind = "agreement.ended"
