@@ -47,7 +47,10 @@ func decode(file, path string, node *yaml.Node, into any) *decoder {
 		node = node.Content[0]
 	}
 	surveyor := survey(file, path, node)
-	d := &decoder{positions: surveyor.positions, faults: surveyor.faults, spoiled: map[string]bool{}}
+	d := &decoder{
+		positions: surveyor.positions, faults: surveyor.faults,
+		spoiled: map[string]bool{}, known: map[reflect.Type]fields{},
+	}
 	for _, fault := range d.faults {
 		d.spoiled[fault.Path] = true
 	}

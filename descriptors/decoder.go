@@ -23,6 +23,17 @@ type decoder struct {
 	faults    Faults
 	// spoiled holds the paths that have a fault, so that what follows from one fault is not reported as another.
 	spoiled map[string]bool
+	// known are the fields of the types met so far.
+	known map[reflect.Type]fields
+}
+
+func (d *decoder) fieldsOf(structure reflect.Type) fields {
+	result, known := d.known[structure]
+	if !known {
+		result = fieldsOf(structure)
+		d.known[structure] = result
+	}
+	return result
 }
 
 func (d *decoder) fault(node *yaml.Node, path, format string, arguments ...any) {
@@ -87,7 +98,7 @@ func (d *decoder) text(node *yaml.Node, text encoding.TextUnmarshaler, target re
 }
 
 func (d *decoder) structure(node *yaml.Node, target reflect.Value, path string, depth int) {
-	fields := fieldsOf(target.Type())
+	fields := d.fieldsOf(target.Type())
 	d.entries(node, func(key, value *yaml.Node) {
 		at := fieldPath(path, key.Value)
 		if index, known := fields.index[key.Value]; known {

@@ -44,7 +44,7 @@ func (d Deployment) WithDefaults() Deployment {
 	resources := d.Resources
 	d.Resources = make(map[string]BoundClass, len(resources))
 	for name, bound := range resources {
-		bound.Class = bound.Class.WithDefaults()
+		bound.Class = bound.WithDefaults()
 		d.Resources[name] = bound
 	}
 	return d

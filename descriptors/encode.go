@@ -65,11 +65,15 @@ func encode(value reflect.Value) (*yaml.Node, error) {
 	return encodeScalar(value)
 }
 
+// otherBreaks are the characters beside the newline that the YAML reader takes for the end of a line.
+const otherBreaks = "\r\u0085\u2028\u2029"
+
 // textNode lets the writer choose how the text is quoted, except where its choice would not read back: a block of
-// lines that begins with white space.
+// lines that begins with white space, and other ends of lines than the newline.
 func textNode(text string) *yaml.Node {
 	node := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: text}
-	if strings.Contains(text, "\n") && strings.TrimLeft(text, " \t\n") != text {
+	leading := strings.TrimLeft(text, " \t\n") != text
+	if leading && strings.Contains(text, "\n") || strings.ContainsAny(text, otherBreaks) {
 		node.Style = yaml.DoubleQuotedStyle
 	}
 	return node
@@ -83,7 +87,7 @@ func encodeScalar(value reflect.Value) (*yaml.Node, error) {
 	case value.Kind() == reflect.Bool:
 		node.Tag, node.Value = "!!bool", strconv.FormatBool(value.Bool())
 	case value.CanFloat():
-		node.Tag, node.Value = "!!float", strconv.FormatFloat(value.Float(), 'g', -1, value.Type().Bits())
+		node.Tag, node.Value = "", strconv.FormatFloat(value.Float(), 'g', -1, value.Type().Bits())
 	case value.CanInt():
 		node.Value = strconv.FormatInt(value.Int(), 10)
 	case value.CanUint():

@@ -63,12 +63,18 @@ func (j *judge) report(path string, fault Fault, position Position) {
 
 func (j *judge) application(given, application Application) {
 	j.structure("", given)
-	if fault := given.Select.fault(); fault != "" && j.positions.Has("select") {
-		j.fault("select", "%s", fault)
+	if given.Select != (Selection{}) || j.positions.Has("select") {
+		j.selection(given.Select)
 	}
 	j.objectives(application.Objectives)
 	j.money(application.Currency, application.Budget)
 	j.allClasses()
+}
+
+func (j *judge) selection(selection Selection) {
+	if fault := selection.fault(); fault != "" {
+		j.fault("select", "%s", fault)
+	}
 }
 
 func (j *judge) call(call CallForProposals) {
@@ -77,13 +83,13 @@ func (j *judge) call(call CallForProposals) {
 	j.allClasses()
 }
 
-func (j *judge) deployment(deployment Deployment) {
-	j.structure("", deployment)
+func (j *judge) deployment(given, deployment Deployment) {
+	j.structure("", given)
 	j.money(deployment.Currency, deployment.Budget)
 	if policies := []string{string(RollBack), string(Keep)}; !slices.Contains(policies, string(deployment.OnFailure)) {
 		j.fault("on-failure", "%s", notOneOf(string(deployment.OnFailure), policies))
 	}
-	for name, bound := range deployment.Resources {
+	for name, bound := range given.Resources {
 		j.structure(fieldPath(j.root, name), bound)
 		if code := bound.Price.PerHour.Currency; code != "" && code != deployment.Currency {
 			j.fault(fieldPath(j.root, name)+".price", "in %s, and the deployment in %s", code, deployment.Currency)

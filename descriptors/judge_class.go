@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/cloud-agency/agency/descriptors/quantity"
@@ -47,7 +48,7 @@ func (j *judge) class(at, name string) {
 	case Compute, Cluster:
 		j.machine(at, name, class)
 	case Volume:
-		j.volume(at, name, class)
+		j.volume(at, class)
 	case Network:
 		j.network(at, name, class)
 	case LoadBalancer:
@@ -86,8 +87,11 @@ func (j *judge) zeroes(at string, class Class) {
 	}
 }
 
+// fieldsOfClass are looked up once: every class is judged by them.
+var fieldsOfClass = sync.OnceValue(func() fields { return fieldsOf(reflect.TypeFor[Class]()) })
+
 func classFields(class Class) map[string]reflect.Value {
-	value, fields := reflect.ValueOf(class), fieldsOf(reflect.TypeFor[Class]())
+	value, fields := reflect.ValueOf(class), fieldsOfClass()
 	values := make(map[string]reflect.Value, len(fields.index))
 	for name, index := range fields.index {
 		values[name] = value.FieldByIndex(index)
@@ -201,7 +205,7 @@ func (j *judge) mounts(at, name string, volumes map[string]string) {
 	}
 }
 
-func (j *judge) volume(at, name string, class Class) {
+func (j *judge) volume(at string, class Class) {
 	j.require(at+".size", class.Size > 0, "a volume has a size")
 }
 

@@ -33,7 +33,7 @@ func ReadDeployment(file string, source []byte) (Deployment, error) {
 	decoder := decodeSource(file, source, &given)
 	deployment := given.WithDefaults()
 	judge := newJudge(decoder, "resources", given.Classes(), deployment.Classes())
-	judge.deployment(deployment)
+	judge.deployment(given, deployment)
 	if err := judge.err(); err != nil {
 		return Deployment{}, err
 	}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -253,4 +254,44 @@ func fuzz[D any](f *testing.F, kind string, read func(string, []byte) (D, error)
 			t.Fatalf("first  %+v\nsecond %+v\nby\n%s", first, second, written)
 		}
 	})
+}
+
+func TestWhatCannotBeWrittenIsRefused(t *testing.T) {
+	for _, value := range []any{
+		struct {
+			F func() `yaml:"f"`
+		}{func() {}}, []complex128{1}, map[string]func(){"a": nil}, map[bool]int{}, map[complex64]int{1: 1},
+	} {
+		text, err := descriptors.EncodeBytes(value)
+		if _, isMap := value.(map[bool]int); isMap {
+			continue // empty, so nothing is refused
+		}
+		if err == nil || !strings.HasSuffix(err.Error(), "cannot be written in a file") {
+			t.Errorf("%T is written as %s, error %v", value, text, err)
+		}
+	}
+}
+
+func TestConfigurationIsWritten(t *testing.T) {
+	limit := 4 * quantity.GiB
+	text, err := descriptors.EncodeBytes(&configuration{
+		Hidden: "x", Skipped: "y", Name: "yes", Share: 0.25, Positive: 3, Verbose: true, Limit: &limit,
+		Module: yaml.Node{Kind: yaml.ScalarNode, Value: "as it is"}, Weights: map[uint8]float32{2: 1, 10: 0.5},
+		Names: descriptors.Names{"12"},
+	})
+	if err == nil || !strings.Contains(err.Error(), "func()") {
+		t.Fatalf("a function is written: %s, error %v", text, err)
+	}
+	text, err = descriptors.EncodeBytes(&struct {
+		part   `yaml:",inline"`
+		Limit  *quantity.Bytes   `yaml:"limit"`
+		Absent *quantity.Bytes   `yaml:"absent"`
+		Module yaml.Node         `yaml:"module"`
+		Ports  map[int]float32   `yaml:"ports"`
+		Names  descriptors.Names `yaml:"names"`
+	}{part{1}, &limit, nil, yaml.Node{Kind: yaml.ScalarNode, Value: "raw"}, map[int]float32{10: 0.5, 2: 1}, descriptors.Names{"12"}})
+	want := "a: 1\nlimit: 4GiB\nmodule: raw\nports:\n  2: 1\n  10: 0.5\nnames: \"12\"\n"
+	if err != nil || string(text) != want {
+		t.Errorf("got\n%s\nwant\n%s\nerror %v", text, want, err)
+	}
 }
