@@ -190,11 +190,7 @@ func AsRefusal(message Message) (sla.Refusal, bool) {
 	}, true
 }
 
-// ReplyRefusal answers a message with a refusal, by performative Refuse, Failure or NotUnderstood.
+// ReplyRefusal is Refusing.
 func ReplyRefusal(message Message, performative Performative, refusal sla.Refusal) Message {
-	answer := message.Reply(performative)
-	if err := Encode(&answer, refusal); err != nil { // a refusal is three strings, cut where they could grow
-		answer.ContentType, answer.Body = "", nil
-	}
-	return answer
+	return Refusing(message, performative, refusal)
 }

@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/nats-io/jwt/v2"
-	"github.com/nats-io/nkeys"
 
 	"github.com/cloud-agency/agency/proto"
 	"github.com/cloud-agency/agency/vendormodules/services"
@@ -108,8 +107,8 @@ func parseCredentials(text []byte) (Credentials, error) {
 	if err != nil {
 		return Credentials{}, fmt.Errorf("user seed: %w", err)
 	}
-	if _, err := nkeys.FromCurveSeed([]byte(block.Sealing)); err != nil {
-		return Credentials{}, fmt.Errorf("sealing seed: %w", err)
+	if _, err := services.ParseSealingKey(services.NewSecret(block.Sealing)); err != nil {
+		return Credentials{}, err
 	}
 	return Credentials{
 		Identity: identity, Agency: block.Agency, JWT: token, Seed: services.NewSecret(string(seed)),

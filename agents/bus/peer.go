@@ -50,7 +50,8 @@ type Peer struct {
 	identity   proto.Identity
 	account    string
 	signer     signer
-	sealing    nkeys.KeyPair
+	sealing    services.SealingKey
+	sealingKey string
 	verifier   *proto.Verifier
 	connection *nats.Conn
 	answers    *mailbox
@@ -112,8 +113,11 @@ func newPeer(options Options) (*Peer, error) {
 	if peer.signer, err = newSigner(credentials.Seed); err != nil {
 		return nil, err
 	}
-	if peer.sealing, err = nkeys.FromCurveSeed([]byte(credentials.Sealing.Reveal())); err != nil {
-		return nil, fmt.Errorf("sealing seed: %w", err)
+	if peer.sealing, err = services.ParseSealingKey(credentials.Sealing); err != nil {
+		return nil, err
+	}
+	if peer.sealingKey, err = peer.sealing.Public(); err != nil {
+		return nil, err
 	}
 	peer.verifier, err = proto.NewVerifier(peer.identity, peer.account, credentials.Register, peer.now)
 	if err != nil {

@@ -126,9 +126,12 @@ func (s *endpointServer) serve(ctx context.Context, request micro.Request) {
 
 // answer asks the handler, if the sender may ask for that.
 func (s *endpointServer) answer(ctx context.Context, message proto.Message) (answer proto.Message) {
+	if answer, asked := s.register(message); asked {
+		return answer
+	}
 	if !slices.Contains(s.endpoint.Accepts[message.Performative], message.Sender.Role) {
 		s.peer.refused(ctx, s.endpoint.Subject, message.Sender.String(), errNotAccepted)
-		return proto.ReplyRefusal(message, proto.Refuse, sla.Refusal{
+		return proto.Refusing(message, proto.Refuse, sla.Refusal{
 			Code:    sla.RefusedPermission,
 			Message: fmt.Sprintf("%s does not take %s from %s", s.endpoint.Subject, message.Performative, message.Sender),
 		})
@@ -143,8 +146,20 @@ func (s *endpointServer) answer(ctx context.Context, message proto.Message) (ans
 	return s.endpoint.Handle(ctx, message)
 }
 
+// register answers whoever asks the broker for the register: trust is the bus's own affair.
+func (s *endpointServer) register(message proto.Message) (proto.Message, bool) {
+	if s.endpoint.Subject != proto.SubjectBrokerQuery || message.Performative != proto.QueryRef {
+		return proto.Message{}, false
+	}
+	question, err := proto.Decode[proto.Question](message)
+	if err != nil || question.Topic != proto.TopicRegister {
+		return proto.Message{}, false
+	}
+	return proto.Answer(message, proto.Inform, s.peer.SignedRegister()), true
+}
+
 func internalFailure(message proto.Message) proto.Message {
-	return proto.ReplyRefusal(message, proto.Failure, sla.Refusal{
+	return proto.Refusing(message, proto.Failure, sla.Refusal{
 		Code: sla.RefusedInternal, Message: "a fault of the agency; its log says more",
 	})
 }
@@ -188,10 +203,10 @@ func (s *endpointServer) refuse(ctx context.Context, request micro.Request, mess
 		if identity, parseErr := proto.ParseIdentity(sender); parseErr == nil {
 			question.Sender = identity
 		}
-		s.respond(ctx, request, question, proto.ReplyRefusal(question, proto.NotUnderstood,
+		s.respond(ctx, request, question, proto.Refusing(question, proto.NotUnderstood,
 			sla.Refusal{Code: sla.RefusedBadRequest, Message: err.Error()}))
 	case errors.Is(err, proto.ErrExpired):
-		s.respond(ctx, request, message, proto.ReplyRefusal(message, proto.Refuse,
+		s.respond(ctx, request, message, proto.Refusing(message, proto.Refuse,
 			sla.Refusal{Code: sla.RefusedExpired, Message: err.Error(), Hint: "set the clock"}))
 	}
 }
@@ -204,7 +219,7 @@ func (s *endpointServer) overloaded(request micro.Request) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
-	s.respond(ctx, request, message, proto.ReplyRefusal(message, proto.Refuse, sla.Refusal{
+	s.respond(ctx, request, message, proto.Refusing(message, proto.Refuse, sla.Refusal{
 		Code: sla.RefusedUnavailable, Message: s.peer.identity.String() + " has too much to do", Hint: "ask again later",
 	}))
 }
