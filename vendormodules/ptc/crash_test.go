@@ -1,0 +1,5 @@
+package ptc_test
+
+const crashVerb = "crash-host"
+
+func crashHost([]string) int { return 0 }

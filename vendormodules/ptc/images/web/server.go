@@ -1,0 +1,104 @@
+package web
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"html"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// Site is what a server serves.
+type Site struct {
+	// Name and Address of the machine.
+	Name, Address string
+	// Root is the directory of the files. Without an index.html in it the server shows a page of its own.
+	Root string
+	// Database is the address of the key-value server that counts visits; empty for none.
+	Database string
+}
+
+// headerLimit, idleLimit and shutdownLimit bound the time to read a request's header, to wait for the next request, and
+// to finish requests at the end.
+const headerLimit, idleLimit, shutdownLimit = 10 * time.Second, time.Minute, 2 * time.Second
+
+// Serve answers requests on a listener until the context ends. It closes the listener.
+func Serve(ctx context.Context, listener net.Listener, site Site) error {
+	counter := &counter{address: site.Database}
+	defer counter.close()
+	server := &http.Server{Handler: handler(site, counter), ReadHeaderTimeout: headerLimit, IdleTimeout: idleLimit}
+	done := make(chan error, 1)
+	stop := context.AfterFunc(ctx, func() {
+		limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownLimit)
+		defer cancel()
+		if server.Shutdown(limit) != nil {
+			done <- server.Close()
+			return
+		}
+		done <- nil
+	})
+	err := server.Serve(listener)
+	if stop() || !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve: %w", err)
+	}
+	return <-done
+}
+
+func handler(site Site, counter *counter) http.Handler {
+	files := http.FileServer(http.Dir(site.Root))
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(writer http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintln(writer, "well") //nolint:errcheck // a client that went away needs no answer
+	})
+	mux.HandleFunc("GET /whoami", func(writer http.ResponseWriter, request *http.Request) {
+		answer := who{Name: site.Name, Address: site.Address}
+		if site.Database != "" {
+			visits, err := counter.visit(request.Context())
+			if err != nil {
+				answer.Fault = err.Error()
+			}
+			answer.Visits = visits
+		}
+		writer.Header().Set("Content-Type", "application/json")
+		json.NewEncoder(writer).Encode(answer) //nolint:errcheck // a client that went away needs no answer
+	})
+	mux.HandleFunc("GET /{$}", func(writer http.ResponseWriter, request *http.Request) {
+		if site.Database != "" {
+			if visits, err := counter.visit(request.Context()); err == nil {
+				writer.Header().Set("X-Visits", fmt.Sprint(visits))
+			}
+		}
+		if _, err := os.Stat(filepath.Join(site.Root, "index.html")); err == nil {
+			files.ServeHTTP(writer, request)
+			return
+		}
+		writer.Header().Set("Content-Type", "text/html; charset=utf-8")
+		fmt.Fprintf(writer, page, html.EscapeString(site.Name), html.EscapeString(site.Address)) //nolint:errcheck // as above
+	})
+	mux.Handle("GET /", files)
+	return http.HandlerFunc(func(writer http.ResponseWriter, request *http.Request) {
+		writer.Header().Set("X-Served-By", site.Name)
+		mux.ServeHTTP(writer, request)
+	})
+}
+
+// who is the answer of /whoami.
+type who struct {
+	Name    string `json:"name"`
+	Address string `json:"address"`
+	// Visits counted so far; absent without a key-value server.
+	Visits int64 `json:"visits,omitempty"`
+	// Fault says why visits are not counted.
+	Fault string `json:"fault,omitempty"`
+}
+
+const page = `<!doctype html>
+<title>It works</title>
+<h1>It works</h1>
+<p>This is %s at %s. Upload an index.html to say something else.</p>
+`
