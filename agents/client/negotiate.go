@@ -1,0 +1,103 @@
+package client
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/cloud-agency/agency/descriptors"
+	"github.com/cloud-agency/agency/proto"
+	"github.com/cloud-agency/agency/sla"
+)
+
+var broker = proto.Agent(proto.RoleBroker)
+
+// Submit asks the broker to call for proposals, and returns all that came of it.
+func (c *Client) Submit(ctx context.Context, submission proto.Submission) (proto.Offers, error) {
+	return execute[proto.Submission, proto.Offers](ctx, c, broker, proto.Request, submission)
+}
+
+// Offers returns what came of a call, by the call's id or the deployment's name.
+func (c *Client) Offers(ctx context.Context, call string) (proto.Offers, error) {
+	return question[proto.Offers](ctx, c, broker, proto.Question{Topic: proto.TopicOffers, Subject: call})
+}
+
+// Calls lists the calls that the broker remembers.
+func (c *Client) Calls(ctx context.Context) ([]proto.CallSummary, error) {
+	list, err := question[proto.CallList](ctx, c, broker, proto.Question{Topic: proto.TopicCalls})
+	return list.Calls, err
+}
+
+// Accept takes a plan of a call. All vendors of the plan have agreed when it returns without an error; else none has, or
+// it is being undone, and the attempt says how far.
+func (c *Client) Accept(ctx context.Context, call string, rank int) (proto.Attempt, error) {
+	message, err := newMessage(broker, proto.AcceptProposal, proto.ContractNet, proto.PlanChoice{Call: call, Rank: rank})
+	if err != nil {
+		return proto.Attempt{}, err
+	}
+	answer, err := c.do(ctx, message)
+	if err != nil {
+		return proto.Attempt{}, err
+	}
+	if answer.Performative != proto.Failure {
+		return contentOf[proto.Attempt](broker, answer)
+	}
+	attempt, err := proto.Decode[proto.Attempt](answer)
+	if err != nil {
+		return proto.Attempt{}, refused(broker.String(), refusalIn(answer))
+	}
+	return attempt, notTaken(attempt)
+}
+
+// notTaken says why an attempt came to nothing.
+func notTaken(attempt proto.Attempt) *Error {
+	reason := attempt.Reason
+	for _, leg := range attempt.Legs {
+		if reason == "" && leg.Reason != "" {
+			reason = leg.Agreement.Vendor + ": " + leg.Reason
+		}
+	}
+	return &Error{
+		Code: string(sla.RefusedConflict), At: broker.String(),
+		Message: fmt.Sprintf("plan %d was not taken: %s; the attempt is %s", attempt.Plan.Rank, reason, attempt.State),
+		Hint:    "take another plan, or submit again for fresh offers",
+	}
+}
+
+// Reject gives a call up.
+func (c *Client) Reject(ctx context.Context, call string) (proto.Offers, error) {
+	return execute[proto.PlanChoice, proto.Offers](ctx, c, broker, proto.RejectProposal, proto.PlanChoice{Call: call})
+}
+
+// End ends the agreements of a deployment of which nothing stands.
+func (c *Client) End(ctx context.Context, name, reason string) ([]sla.Agreement, error) {
+	content := proto.Cancellation{Name: name, Reason: reason}
+	list, err := execute[proto.Cancellation, proto.AgreementList](ctx, c, broker, proto.Cancel, content)
+	return list.Agreements, err
+}
+
+// Agreements lists the agreements of a deployment by its name, or all.
+func (c *Client) Agreements(ctx context.Context, name string) ([]sla.Agreement, error) {
+	asked := proto.Question{Topic: proto.TopicAgreements, Subject: name}
+	list, err := question[proto.AgreementList](ctx, c, broker, asked)
+	return list.Agreements, err
+}
+
+// Descriptor returns the deployment descriptor that an accepted plan was made into.
+func (c *Client) Descriptor(ctx context.Context, name string) (descriptors.Deployment, error) {
+	asked := proto.Question{Topic: proto.TopicDescriptor, Subject: name}
+	return question[descriptors.Deployment](ctx, c, broker, asked)
+}
+
+// Vendors lists the vendors in the broker's register.
+func (c *Client) Vendors(ctx context.Context) ([]proto.VendorStatus, error) {
+	list, err := question[proto.VendorList](ctx, c, broker, proto.Question{Topic: proto.TopicVendors})
+	return list.Vendors, err
+}
+
+// Vendor is what a vendor says of itself.
+func (c *Client) Vendor(ctx context.Context, name string) (proto.VendorStatus, error) {
+	if err := proto.CheckName(name); err != nil {
+		return proto.VendorStatus{}, &Error{Code: CodeBadInput, Message: err.Error()}
+	}
+	return question[proto.VendorStatus](ctx, c, proto.Vendor(name), proto.Question{Topic: proto.TopicVendor})
+}

@@ -1,0 +1,112 @@
+package client
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/cloud-agency/agency/agents/bus"
+	"github.com/cloud-agency/agency/proto"
+)
+
+// Deployments lists the deployments of a name, or all.
+func (c *Client) Deployments(ctx context.Context, name string) ([]proto.DeploymentStatus, error) {
+	asked := proto.Question{Topic: proto.TopicDeployments, Subject: name}
+	list, err := question[proto.DeploymentList](ctx, c, deployer, asked)
+	return list.Deployments, err
+}
+
+// Deployment is the one deployment of a name.
+func (c *Client) Deployment(ctx context.Context, name string) (proto.DeploymentStatus, error) {
+	found, err := c.Deployments(ctx, name)
+	if err != nil {
+		return proto.DeploymentStatus{}, err
+	}
+	if len(found) == 0 {
+		missing := notFound("no deployment %q", name)
+		missing.Hint = "`agency status` lists those that stand"
+		return proto.DeploymentStatus{}, missing
+	}
+	// Of those that had the name, the one that stands now is the newest.
+	return slices.MaxFunc(found, func(a, b proto.DeploymentStatus) int {
+		return cmp.Compare(a.Descriptor.ID, b.Descriptor.ID)
+	}), nil
+}
+
+// Samples are what the monitor last measured of the resources of a deployment by its id, or of all.
+func (c *Client) Samples(ctx context.Context, deployment string) ([]proto.Sample, error) {
+	asked := proto.Question{Topic: proto.TopicSamples, Subject: deployment}
+	list, err := question[proto.SampleList](ctx, c, proto.Agent(proto.RoleMonitor), asked)
+	return list.Samples, err
+}
+
+// Inventory is what the vendors say exists.
+type Inventory struct {
+	Resources []proto.ResourceStatus `json:"resources"`
+	// Silent are the vendors that did not answer, and why: what they hold is missing from Resources.
+	Silent map[string]string `json:"silent,omitempty"`
+}
+
+// askAtOnce bounds the vendors asked at the same time.
+const askAtOnce = 16
+
+// Resources asks every vendor for the resources of a deployment by its id, or for all.
+func (c *Client) Resources(ctx context.Context, deployment string) (Inventory, error) {
+	vendors, err := c.Vendors(ctx)
+	if err != nil {
+		return Inventory{}, err
+	}
+	lists := make([]proto.ResourceList, len(vendors))
+	faults := make([]error, len(vendors))
+	var group errgroup.Group
+	group.SetLimit(askAtOnce)
+	asked := proto.Question{Topic: proto.TopicResources, Subject: deployment}
+	for i, vendor := range vendors {
+		group.Go(func() error {
+			lists[i], faults[i] = question[proto.ResourceList](ctx, c, proto.Vendor(vendor.Name), asked)
+			return nil
+		})
+	}
+	_ = group.Wait()
+	inventory := Inventory{Resources: []proto.ResourceStatus{}, Silent: map[string]string{}}
+	for i, vendor := range vendors {
+		if faults[i] != nil {
+			inventory.Silent[vendor.Name] = faults[i].Error()
+		}
+		inventory.Resources = append(inventory.Resources, lists[i].Resources...)
+	}
+	slices.SortFunc(inventory.Resources, byPlace)
+	return inventory, nil
+}
+
+// byPlace orders resources by deployment, class, index and generation.
+func byPlace(a, b proto.ResourceStatus) int {
+	return cmp.Or(
+		cmp.Compare(a.Ref.Deployment, b.Ref.Deployment), cmp.Compare(a.Ref.Class, b.Ref.Class),
+		cmp.Compare(a.Ref.Index, b.Ref.Index), cmp.Compare(a.Ref.Generation, b.Ref.Generation),
+		cmp.Compare(a.Name, b.Name),
+	)
+}
+
+// Watching says which events are wanted.
+type Watching struct {
+	// Name of a deployment; empty for all.
+	Name string
+	// Since is from when on; zero for as long as events are kept.
+	Since time.Time
+	// Follow goes on with what happens next, until the context ends.
+	Follow bool
+}
+
+// Events hands over events in the order in which they were published.
+func (c *Client) Events(ctx context.Context, watching Watching, handle func(proto.Event) error) error {
+	options := bus.FollowOptions{Since: watching.Since, Live: watching.Follow, Name: watching.Name}
+	err := c.peer.Follow(ctx, options, handle)
+	if err == nil || ctx.Err() != nil {
+		return nil
+	}
+	return followError(err)
+}
