@@ -9,7 +9,7 @@ import (
 )
 
 // listEntries reads the entries below a checked prefix, sorted by key.
-func listEntries(ctx context.Context, from *sql.DB, prefix string) ([]services.Entry, error) {
+func listEntries(ctx context.Context, from *sql.DB, prefix string) (entries []services.Entry, err error) {
 	query := "SELECT key, revision, value FROM entries ORDER BY key"
 	var bounds []any
 	if prefix != "" {
@@ -20,15 +20,15 @@ func listEntries(ctx context.Context, from *sql.DB, prefix string) ([]services.E
 	if err != nil {
 		return nil, err
 	}
-	var entries []services.Entry
+	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
 		var entry services.Entry
 		if err := rows.Scan(&entry.Key, &entry.Revision, &entry.Value); err != nil {
-			return nil, errors.Join(err, rows.Close())
+			return nil, err
 		}
 		entries = append(entries, entry)
 	}
-	return entries, errors.Join(rows.Err(), rows.Close())
+	return entries, rows.Err()
 }
 
 // endOf returns the first string behind all keys of a prefix that is not empty. A prefix ends with a dot, and the

@@ -61,30 +61,31 @@ func (s *statements) close() error {
 }
 
 func (s *statements) run(statement *sql.Stmt, arguments ...any) error {
-	_, err := statement.Exec(arguments...)
+	_, err := statement.ExecContext(context.Background(), arguments...)
 	return err
 }
 
 // standing returns the revisions of those of the keys that are there.
-func (s *statements) standing(keys []string) (map[string]uint64, error) {
+func (s *statements) standing(keys []string) (revisions map[string]uint64, err error) {
 	statement, argument := s.one, keys[0]
 	if len(keys) > 1 {
 		statement, argument = s.many, list(keys)
 	}
-	rows, err := statement.Query(argument)
+	rows, err := statement.QueryContext(context.Background(), argument)
 	if err != nil {
 		return nil, err
 	}
-	standing := make(map[string]uint64, len(keys))
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	revisions = make(map[string]uint64, len(keys))
 	for rows.Next() {
 		var key string
 		var revision uint64
 		if err := rows.Scan(&key, &revision); err != nil {
-			return nil, errors.Join(err, rows.Close())
+			return nil, err
 		}
-		standing[key] = revision
+		revisions[key] = revision
 	}
-	return standing, errors.Join(rows.Err(), rows.Close())
+	return revisions, rows.Err()
 }
 
 // write writes the outcome of a group.
