@@ -247,3 +247,13 @@ func (b *bench) answers(url, text string) *http.Response {
 }
 
 const size = 8 * quantity.MiB
+
+// count counts the resources in a module's directory, and whatever else is among them.
+func count(t *testing.T, directory string) int {
+	t.Helper()
+	entries, err := os.ReadDir(filepath.Join(directory, "resources"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(entries)
+}

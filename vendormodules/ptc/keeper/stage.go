@@ -84,17 +84,20 @@ func stage(arguments []string) int {
 }
 
 func (s staging) become() error {
-	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0); err != nil {
-		return fmt.Errorf("tie to the keeper: %w", err)
-	}
-	if os.Getppid() != s.keeper {
-		return errors.New("the keeper is gone")
-	}
 	if err := limits.Join(s.groups); err != nil {
 		return err
 	}
 	if err := s.level.Thread(s.own, s.read); err != nil {
 		return err
+	}
+	if err := confine.DropRights(); err != nil {
+		return err
+	}
+	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0); err != nil {
+		return fmt.Errorf("tie to the keeper: %w", err)
+	}
+	if os.Getppid() != s.keeper {
+		return errors.New("the keeper is gone")
 	}
 	return fmt.Errorf("start /bin/sh: %w", syscall.Exec("/bin/sh", []string{"sh", "-c", s.command}, os.Environ()))
 }
