@@ -29,9 +29,9 @@ type Options struct {
 	Log   *zap.Logger
 	// Now is the clock; time.Now by default.
 	Now func() time.Time
-	// Interval is the time between two readings; 5 s by default.
-	Interval time.Duration
-	// Ticks begins a reading with each tick; by default a ticker of the interval.
+	// Every is the time between two readings; 5 s by default.
+	Every time.Duration
+	// Ticks begins a reading with each tick; by default a ticker of that length.
 	Ticks <-chan time.Time
 }
 
@@ -53,8 +53,8 @@ func New(options Options) (*Agent, error) {
 	if options.Now == nil {
 		options.Now = time.Now
 	}
-	if options.Interval == 0 {
-		options.Interval = 5 * time.Second
+	if options.Every == 0 {
+		options.Every = 5 * time.Second
 	}
 	return &Agent{Options: options, ready: make(chan struct{}), latest: map[string][]proto.Sample{}}, nil
 }
@@ -76,7 +76,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	close(a.ready)
 	ticks := a.Ticks
 	if ticks == nil {
-		ticker := time.NewTicker(a.Interval)
+		ticker := time.NewTicker(a.Every)
 		defer ticker.Stop()
 		ticks = ticker.C
 	}
@@ -92,7 +92,7 @@ func (a *Agent) Run(ctx context.Context) error {
 
 // read asks every vendor of the register side by side. One that does not answer has no reading until it does.
 func (a *Agent) read(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, a.Interval)
+	ctx, cancel := context.WithTimeout(ctx, a.Every)
 	defer cancel()
 	readings := map[string][]proto.Sample{}
 	var mutex sync.Mutex
