@@ -111,7 +111,6 @@ func (a *agency) enrol(name string) bus.Credentials {
 	a.t.Helper()
 	credentials, err := a.authority.Enrol(proto.Vendor(name))
 	must(a.t, err)
-	must(a.t, a.server.Provision(context.Background()))
 	return credentials
 }
 
@@ -290,7 +289,7 @@ func (v *scripted) proposal(call descriptors.CallForProposals) sla.Proposal {
 			continue
 		}
 		proposal.Offers[name] = sla.Offer{
-			Count: sla.Instances(call.Classes, name), Unit: euros(price), Availability: 0.999,
+			Count: sla.Instances(call.Classes, name), Unit: euros(price), Availability: 0.9999,
 			ReadyIn: quantity.Duration(time.Second), Flavor: "small",
 		}
 	}
