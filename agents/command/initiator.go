@@ -7,12 +7,14 @@ package command
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
 
 	"github.com/cloud-agency/agency/proto"
+	"github.com/cloud-agency/agency/sla"
 )
 
 // The bounds of the time between two asks for one command, and how long one ask may take. The event that a command is
@@ -35,7 +37,7 @@ type Initiator struct {
 	stop func()
 
 	mutex   sync.Mutex
-	waiting map[waiter]chan proto.Outcome
+	waiting map[waiter][]chan proto.Outcome
 }
 
 // waiter is a command by its id and the one who was told: another agent's event about it means nothing.
@@ -46,7 +48,7 @@ type waiter struct {
 
 // NewInitiator listens for the ends of commands until Close.
 func NewInitiator(ctx context.Context, peer Peer) (*Initiator, error) {
-	initiator := &Initiator{peer: peer, waiting: map[waiter]chan proto.Outcome{}}
+	initiator := &Initiator{peer: peer, waiting: map[waiter][]chan proto.Outcome{}}
 	stop, err := peer.Listen(ctx, "evt.*."+string(proto.EventCommandDone), initiator.ended)
 	if err != nil {
 		return nil, fmt.Errorf("listen for the ends of commands: %w", err)
@@ -63,62 +65,106 @@ func (i *Initiator) ended(message proto.Message, event proto.Event) {
 		return
 	}
 	i.mutex.Lock()
-	channel := i.waiting[waiter{event.Outcome.Command, message.Sender}]
-	i.mutex.Unlock()
-	if channel == nil {
-		return
-	}
-	select {
-	case channel <- *event.Outcome:
-	default:
+	defer i.mutex.Unlock()
+	for _, channel := range i.waiting[waiter{event.Outcome.Command, message.Sender}] {
+		select {
+		case channel <- *event.Outcome:
+		default:
+		}
 	}
 }
 
-// Do gives the command and returns its terminal answer: inform, failure, refuse or not-understood. message.Command is
-// the command's id; two Do with one id at the same time share nothing but the receiver's record. The only error is the
-// context's, which says nothing about the command: it may be done, and doing it again with the same id tells.
-func (i *Initiator) Do(ctx context.Context, subject string, message proto.Message) (proto.Message, error) {
-	key := waiter{message.Command, message.Receiver}
-	ended := make(chan proto.Outcome, 1)
+// expect returns where the end of a command will be told, until forget.
+func (i *Initiator) expect(key waiter) (ended chan proto.Outcome, forget func()) {
+	ended = make(chan proto.Outcome, 1)
 	i.mutex.Lock()
-	i.waiting[key] = ended
-	i.mutex.Unlock()
-	defer func() {
+	defer i.mutex.Unlock()
+	i.waiting[key] = append(i.waiting[key], ended)
+	return ended, func() {
 		i.mutex.Lock()
-		if i.waiting[key] == ended {
+		defer i.mutex.Unlock()
+		left := slices.DeleteFunc(i.waiting[key], func(other chan proto.Outcome) bool { return other == ended })
+		if len(left) == 0 {
 			delete(i.waiting, key)
+			return
 		}
-		i.mutex.Unlock()
-	}()
+		i.waiting[key] = left
+	}
+}
 
+// Do gives the command and returns its terminal answer: inform, failure, refuse or not-understood. A receiver that has
+// too much to do refuses a command unread, and is asked again as one that does not answer is. message.Command is the
+// command's id and message.Receiver who is told; both are required. Two Do with one id share nothing but the receiver's
+// record. The only error is the context's, which says nothing about the command: it may be done, and doing it again with
+// the same id tells.
+func (i *Initiator) Do(ctx context.Context, subject string, message proto.Message) (proto.Message, error) {
+	ended, forget := i.expect(waiter{message.Command, message.Receiver})
+	defer forget()
 	pause := &backoff.ExponentialBackOff{
 		InitialInterval: askAgainFirst, RandomizationFactor: 0.2, Multiplier: 1.6, MaxInterval: askAgainMost,
 	}
 	pause.Reset()
-	var last error
 	for {
-		answer, err := i.ask(ctx, subject, message)
-		if err == nil && answer.Performative != proto.Agree {
+		answer, outcome, err := i.ask(ctx, subject, message, ended)
+		if outcome == nil && err == nil && final(answer) {
 			return answer, nil
 		}
-		last = err
-		timer := time.NewTimer(pause.NextBackOff())
-		select {
-		case outcome := <-ended:
-			timer.Stop()
-			return terminal(message, outcome)
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return proto.Message{}, unfinished(ctx, message, last)
+		if outcome == nil {
+			outcome = wait(ctx, pause.NextBackOff(), ended)
+		}
+		if outcome != nil {
+			return terminal(message, *outcome)
+		}
+		if ctx.Err() != nil {
+			return proto.Message{}, unfinished(ctx, message, err)
 		}
 	}
 }
 
-func (i *Initiator) ask(ctx context.Context, subject string, message proto.Message) (proto.Message, error) {
+// wait returns an outcome that is told within a time; nil for none.
+func wait(ctx context.Context, length time.Duration, ended <-chan proto.Outcome) *proto.Outcome {
+	timer := time.NewTimer(length)
+	defer timer.Stop()
+	select {
+	case outcome := <-ended:
+		return &outcome
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	return nil
+}
+
+// final says whether an answer ends a command.
+func final(answer proto.Message) bool {
+	switch answer.Performative {
+	case proto.Agree:
+		return false
+	case proto.Refuse:
+		refusal, refused := proto.AsRefusal(answer)
+		return !refused || refusal.Code != sla.RefusedUnavailable
+	}
+	return true
+}
+
+// ask asks once, unless the command's end is told before the answer comes.
+func (i *Initiator) ask(
+	ctx context.Context, subject string, message proto.Message, ended <-chan proto.Outcome,
+) (answer proto.Message, outcome *proto.Outcome, err error) {
 	ctx, cancel := context.WithTimeout(ctx, askWithin)
 	defer cancel()
-	return i.peer.Ask(ctx, subject, message)
+	answered := make(chan struct{})
+	go func() {
+		defer close(answered)
+		answer, err = i.peer.Ask(ctx, subject, message)
+	}()
+	select {
+	case told := <-ended:
+		cancel()
+		<-answered
+		return proto.Message{}, &told, nil
+	case <-answered:
+		return answer, nil, err
+	}
 }
 
 func unfinished(ctx context.Context, message proto.Message, last error) error {

@@ -6,7 +6,7 @@ package outbox
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -19,8 +19,6 @@ import (
 	"github.com/cloud-agency/agency/vendormodules/services"
 )
 
-const prefix = "outbox."
-
 // Publisher puts an event on the bus and returns when the bus has it.
 type Publisher interface {
 	Publish(ctx context.Context, event proto.Event) error
@@ -28,10 +26,11 @@ type Publisher interface {
 
 // Outbox holds events between their commit and their publication.
 type Outbox struct {
-	store services.Store
-	bus   Publisher
-	log   *zap.Logger
-	now   func() time.Time
+	store  services.Store
+	events services.Table[proto.Event]
+	bus    Publisher
+	log    *zap.Logger
+	now    func() time.Time
 
 	mutex   sync.Mutex
 	pending []Entry
@@ -46,17 +45,16 @@ type Entry struct {
 
 // New makes an outbox in an agent's store.
 func New(store services.Store, bus Publisher, log *zap.Logger, now func() time.Time) *Outbox {
-	return &Outbox{store: store, bus: bus, log: log, now: now, wake: make(chan struct{}, 1)}
+	return &Outbox{
+		store: store, events: services.NewTable[proto.Event](store, "outbox", "event", 1), bus: bus, log: log, now: now,
+		wake: make(chan struct{}, 1),
+	}
 }
 
 // Entry gives the event an id and a time and makes the change that keeps it.
-func (o *Outbox) Entry(event proto.Event) (Entry, error) {
+func (o *Outbox) Entry(event proto.Event) Entry {
 	event.ID, event.At = ulid.Make().String(), o.now().UTC()
-	value, err := json.Marshal(event)
-	if err != nil {
-		return Entry{}, fmt.Errorf("encode event %s: %w", event.Kind, err)
-	}
-	return Entry{event, services.Change{Key: prefix + event.ID, Value: value}}, nil
+	return Entry{event, o.events.Put(event.ID, event, 0)}
 }
 
 // Committed hands over entries whose changes have been committed.
@@ -72,16 +70,12 @@ func (o *Outbox) Committed(entries ...Entry) {
 
 // Load takes up what an earlier run committed and did not publish. Call it once, before anything is committed.
 func (o *Outbox) Load(ctx context.Context) error {
-	left, err := o.store.List(ctx, prefix)
+	left, err := o.events.List(ctx)
 	if err != nil {
 		return fmt.Errorf("list unpublished events: %w", err)
 	}
-	for _, entry := range left {
-		var event proto.Event
-		if err := json.Unmarshal(entry.Value, &event); err != nil {
-			return fmt.Errorf("unpublished event %s: %w", entry.Key, err)
-		}
-		o.Committed(Entry{event, services.Change{Key: entry.Key}})
+	for _, row := range left {
+		o.Committed(Entry{Event: row.Value})
 	}
 	return nil
 }
@@ -111,20 +105,46 @@ func (o *Outbox) Run(ctx context.Context) error {
 func (o *Outbox) publish(ctx context.Context, batch []Entry) error {
 	done := make([]services.Change, 0, len(batch))
 	for _, entry := range batch {
-		_, err := backoff.Retry(ctx, func() (struct{}, error) {
-			return struct{}{}, o.bus.Publish(ctx, entry.Event)
-		}, backoff.WithMaxElapsedTime(0), backoff.WithNotify(func(err error, pause time.Duration) {
-			o.log.Warn("event not published yet", zap.String("kind", string(entry.Event.Kind)), zap.Error(err),
-				zap.Duration("again-in", pause))
-		}))
-		if err != nil {
-			return err
+		if err := o.insist(ctx, entry.Event); err != nil {
+			break
 		}
-		done = append(done, services.Change{Key: entry.Change.Key, Any: true, Delete: true})
+		done = append(done, o.events.Discard(entry.Event.ID))
 	}
-	if err := o.store.Commit(ctx, done...); err != nil {
-		// Published and not forgotten: it is published once more at the next start, which events allow for.
-		o.log.Warn("published events not forgotten", zap.Int("events", len(done)), zap.Error(err))
+	if len(done) > 0 {
+		// Also when the context has ended meanwhile: what was published need not be so once more.
+		forgetting, cancel := context.WithTimeout(context.WithoutCancel(ctx), forgetWithin)
+		defer cancel()
+		if err := o.store.Commit(forgetting, done...); err != nil {
+			// Published and not forgotten: it is published once more at the next start, which events allow for.
+			o.log.Warn("published events not forgotten", zap.Int("events", len(done)), zap.Error(err))
+		}
 	}
 	return ctx.Err()
+}
+
+// The bounds of the time between two tries to publish an event, and of the commit that forgets those published.
+const (
+	againFirst   = 50 * time.Millisecond
+	againMost    = 5 * time.Second
+	forgetWithin = 10 * time.Second
+)
+
+// insist publishes an event, however often it takes, until the context ends. One that can never be sent is given up, so
+// that it does not keep back those behind it.
+func (o *Outbox) insist(ctx context.Context, event proto.Event) error {
+	pause := &backoff.ExponentialBackOff{
+		InitialInterval: againFirst, RandomizationFactor: 0.5, Multiplier: 2, MaxInterval: againMost,
+	}
+	_, err := backoff.Retry(ctx, func() (struct{}, error) {
+		err := o.bus.Publish(ctx, event)
+		if errors.Is(err, proto.ErrMalformed) || errors.Is(err, proto.ErrContent) {
+			o.log.Error("event given up: it cannot be sent", zap.String("kind", string(event.Kind)), zap.Error(err))
+			err = nil
+		}
+		return struct{}{}, err
+	}, backoff.WithBackOff(pause), backoff.WithMaxElapsedTime(0), backoff.WithNotify(func(err error, pause time.Duration) {
+		o.log.Warn("event not published yet", zap.String("kind", string(event.Kind)), zap.Error(err),
+			zap.Duration("again-in", pause))
+	}))
+	return err
 }

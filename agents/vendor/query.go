@@ -1,0 +1,184 @@
+package vendor
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"sync"
+
+	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/cloud-agency/agency/proto"
+	"github.com/cloud-agency/agency/sla"
+	"github.com/cloud-agency/agency/vendormodules"
+	"github.com/cloud-agency/agency/vendormodules/services"
+)
+
+// measuresAtOnce bounds the resources measured at the same time.
+const measuresAtOnce = 8
+
+// query answers a question. It changes nothing.
+func (a *Agent) query(ctx context.Context, message proto.Message) proto.Message {
+	question, err := proto.Decode[proto.Question](message)
+	if err != nil {
+		return proto.Misunderstood(message, err)
+	}
+	switch question.Topic {
+	case proto.TopicVendor:
+		return proto.Answer(message, proto.Inform, a.status(ctx))
+	case proto.TopicResources:
+		return proto.Answer(message, proto.Inform, proto.ResourceList{Resources: a.list(question.Subject)})
+	case proto.TopicMeasure:
+		return proto.Answer(message, proto.Inform, proto.SampleList{Samples: a.measure(ctx, question.Subject)})
+	case proto.TopicCommand:
+		return a.outcome(message, question.Subject)
+	}
+	return proto.Misunderstood(message, fmt.Errorf("a vendor is asked about vendor, resources, measurements or command, not %q", question.Topic))
+}
+
+func (a *Agent) outcome(message proto.Message, id string) proto.Message {
+	a.mutex.Lock()
+	state := a.commands[id]
+	var outcome *proto.Outcome
+	if state != nil {
+		outcome = state.record.Outcome
+	}
+	a.mutex.Unlock()
+	if state == nil {
+		return proto.Refusing(message, proto.Refuse, *refusalf(sla.RefusedNotFound, "%s knows no command %s", a.name, id))
+	}
+	return proto.Ended(message, outcome)
+}
+
+// status is what the agent says of itself.
+func (a *Agent) status(ctx context.Context) proto.VendorStatus {
+	description := a.description
+	status := proto.VendorStatus{
+		Name: a.name, Present: true, Description: &description, Sealing: a.Peer.SealingKey(),
+	}
+	status.Held, status.Used = a.usage()
+	var err error
+	if status.Capacity, err = a.Module.Capacity(ctx); err != nil {
+		status.Fault = err.Error()
+	}
+	stored, err := a.Vault.List(ctx)
+	if err != nil {
+		a.Log.Error("list credentials", zap.Error(err))
+	}
+	for _, credential := range stored {
+		status.Credentials = append(status.Credentials, credential.Scope)
+	}
+	a.mutex.Lock()
+	defer a.mutex.Unlock()
+	status.Quarantined = len(a.quarantined)
+	if a.fault != "" {
+		status.Fault = a.fault
+	}
+	return status
+}
+
+// list is every resource that is not gone, of one deployment or of all, and what is quarantined, sorted by name.
+func (a *Agent) list(deployment string) []proto.ResourceStatus {
+	a.mutex.Lock()
+	defer a.mutex.Unlock()
+	resources := []proto.ResourceStatus{}
+	for _, record := range a.resources {
+		if record.Status.State != vendormodules.ResourceGone && (deployment == "" || record.Status.Ref.Deployment == deployment) {
+			resources = append(resources, record.Status)
+		}
+	}
+	for _, resource := range a.quarantined {
+		if deployment == "" || resource.Tags.Deployment == deployment {
+			resources = append(resources, a.stray(resource))
+		}
+	}
+	slices.SortFunc(resources, func(x, y proto.ResourceStatus) int {
+		return cmp.Or(cmp.Compare(x.Ref.Deployment, y.Ref.Deployment), cmp.Compare(x.Ref.Class, y.Ref.Class),
+			cmp.Compare(x.Ref.Index, y.Ref.Index), cmp.Compare(x.Ref.Generation, y.Ref.Generation), cmp.Compare(x.ID, y.ID))
+	})
+	return resources
+}
+
+func (a *Agent) stray(resource vendormodules.Resource) proto.ResourceStatus {
+	return proto.ResourceStatus{
+		Ref:  proto.ResourceRef{Deployment: resource.Tags.Deployment, Class: resource.Tags.Class},
+		Name: resource.Name, Type: resource.Type, Vendor: a.name, Agreement: resource.Tags.Agreement, State: resource.State,
+		Quarantined: true, ID: resource.ID, Fault: resource.Fault, Warnings: resource.Warnings,
+		Addresses: resource.Addresses, Created: resource.Created,
+	}
+}
+
+// measure reads what the cloud tells of every resource that runs. What cannot be read just now is left out.
+func (a *Agent) measure(ctx context.Context, deployment string) []proto.Sample {
+	samples := []proto.Sample{}
+	if a.abilities.Meter == nil {
+		return samples
+	}
+	var mutex sync.Mutex
+	var group errgroup.Group
+	group.SetLimit(measuresAtOnce)
+	for _, status := range a.list(deployment) {
+		if status.State != vendormodules.ResourceRunning || status.Quarantined {
+			continue
+		}
+		group.Go(func() error {
+			measurements, err := a.abilities.Meter.Measure(ctx, status.ID)
+			if err != nil {
+				a.Log.Debug("not measured", zap.String("resource", status.Name), zap.Error(err))
+				return nil
+			}
+			mutex.Lock()
+			defer mutex.Unlock()
+			samples = append(samples, proto.Sample{
+				Resource: status.Ref, Name: status.Name, Vendor: a.name, Measurements: measurements,
+			})
+			return nil
+		})
+	}
+	_ = group.Wait() // failures are logged one by one
+	slices.SortFunc(samples, func(x, y proto.Sample) int { return cmp.Compare(x.Name, y.Name) })
+	return samples
+}
+
+// credential stores or removes a credential that a person sealed for this agent.
+func (a *Agent) credential(ctx context.Context, message proto.Message) proto.Message {
+	command, err := proto.Decode[proto.CredentialCommand](message)
+	if err != nil {
+		return proto.Misunderstood(message, err)
+	}
+	if command.Scope.Vendor != a.name {
+		return proto.Refusing(message, proto.Refuse, *refusalf(sla.RefusedBadRequest, "this is %s, not %s", a.name, command.Scope.Vendor))
+	}
+	if command.Remove {
+		err = a.Vault.Remove(ctx, command.Scope)
+	} else {
+		err = a.store(ctx, command)
+	}
+	if err != nil {
+		refusal := refusalOf(err)
+		if refusal.Code == sla.RefusedCredentials {
+			refusal.Code = sla.RefusedNotFound
+		}
+		return proto.Refusing(message, proto.Failure, *refusal)
+	}
+	return proto.Answer(message, proto.Inform, proto.Outcome{Command: message.Command})
+}
+
+func (a *Agent) store(ctx context.Context, command proto.CredentialCommand) error {
+	plain, err := a.Peer.Unseal(command.Sealed)
+	if err != nil {
+		return fmt.Errorf("open the sealed credential: %w", vendormodules.ErrInvalid)
+	}
+	var values map[string]string
+	if err := json.Unmarshal(plain, &values); err != nil || len(values) == 0 {
+		return fmt.Errorf("read the sealed credential: %w", vendormodules.ErrInvalid) // err may quote a secret
+	}
+	credential := services.Credential{}
+	for field, value := range values {
+		credential[field] = services.NewSecret(value)
+	}
+	return a.Vault.Set(ctx, command.Scope, credential)
+}
