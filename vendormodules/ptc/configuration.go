@@ -95,6 +95,9 @@ func configure(node *yaml.Node) (configuration, error) {
 	c.checkPlace(fault)
 	c.checkOffers(fault)
 	c.checkPrices(fault)
+	slices.SortStableFunc(faults, func(a, b descriptors.Fault) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column), cmp.Compare(a.Path, b.Path))
+	})
 	if err := faults.Err(); err != nil {
 		return c, err
 	}

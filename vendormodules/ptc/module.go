@@ -65,7 +65,7 @@ type Module struct {
 
 // New opens the testbed in the environment's directory and makes it if there is none. Machines that are there are found
 // again as they are; nothing is started or stopped, except what a keeper that was killed has left.
-func New(_ context.Context, node *yaml.Node, environment vendormodules.Environment) (*Module, error) {
+func New(ctx context.Context, node *yaml.Node, environment vendormodules.Environment) (*Module, error) {
 	configuration, err := configure(node)
 	if err != nil {
 		return nil, err
@@ -81,14 +81,14 @@ func New(_ context.Context, node *yaml.Node, environment vendormodules.Environme
 	m := &Module{configuration: configuration, environment: environment, directory: directory}
 	m.programs.directory = filepath.Join(directory, "programs")
 	m.programs.source = environment.Program
-	if err := m.adopt(); err != nil {
+	if err := m.adopt(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("ptc: open %s: %w", directory, err), m.Close())
 	}
 	return m, nil
 }
 
 // adopt takes over whatever the directory holds.
-func (m *Module) adopt() error {
+func (m *Module) adopt(ctx context.Context) error {
 	for _, directory := range []string{m.resources(), m.programs.directory} {
 		if err := os.MkdirAll(directory, 0o700); err != nil {
 			return err
@@ -98,7 +98,11 @@ func (m *Module) adopt() error {
 	if m.capacity, err = findCapacity(m.configuration.Capacity, m.directory); err != nil {
 		return err
 	}
-	if m.lock, err = lockFile(filepath.Join(m.directory, "lock")); err != nil {
+	err = patiently(ctx, unix.EWOULDBLOCK, func() (err error) {
+		m.lock, err = lockFile(filepath.Join(m.directory, "lock"))
+		return err
+	})
+	if err != nil {
 		return err
 	}
 	if err := m.sweepHalves(); err != nil {
@@ -108,7 +112,11 @@ func (m *Module) adopt() error {
 	if err != nil {
 		return err
 	}
-	if m.claim, err = m.claimBlock(len(records) > 0); err != nil {
+	err = patiently(ctx, loopback.ErrTaken, func() (err error) {
+		m.claim, err = m.claimBlock(len(records) > 0)
+		return err
+	})
+	if err != nil {
 		return err
 	}
 	if m.ledger, err = newLedger(m.claim.Block, records); err != nil {
@@ -125,6 +133,31 @@ func (m *Module) adopt() error {
 		}
 	}
 	return m.programs.sweep(used)
+}
+
+// A process that the agency was just starting when it was killed holds what the agency held for an instant longer:
+// patience is how long that may be.
+const patience, retryEvery = time.Second, 10 * time.Millisecond
+
+// patiently tries again for a while what fails because something is held.
+func patiently(ctx context.Context, held error, try func() error) error {
+	limit := time.NewTimer(patience)
+	defer limit.Stop()
+	ticker := time.NewTicker(retryEvery)
+	defer ticker.Stop()
+	for {
+		err := try()
+		if !errors.Is(err, held) {
+			return err
+		}
+		select {
+		case <-ticker.C:
+		case <-limit.C:
+			return err
+		case <-ctx.Done():
+			return errors.Join(err, ctx.Err())
+		}
+	}
 }
 
 // lockFile takes the module's lock on its directory.
@@ -186,7 +219,8 @@ func (m *Module) Close() error {
 		all = m.claim.Close()
 	}
 	if m.lock != nil {
-		all = errors.Join(all, m.lock.Close())
+		// Not by closing alone: a process that is just being started may have the file too, for an instant.
+		all = errors.Join(all, unix.Flock(int(m.lock.Fd()), unix.LOCK_UN), m.lock.Close())
 	}
 	return all
 }

@@ -49,6 +49,9 @@ func Main(host Host, arguments []string) int {
 		fmt.Fprintln(os.Stderr, "usage: agency keeper DIRECTORY, the directory of a machine or balancer of a ptc vendor")
 		return 2
 	}
+	// Whoever started the keeper may be gone before it answers, and terminals come and go. The signals are received, not
+	// ignored, which the machine's commands would inherit.
+	signal.Notify(make(chan os.Signal, 1), unix.SIGPIPE, unix.SIGHUP)
 	directory, err := filepath.Abs(arguments[0])
 	if err == nil {
 		err = keep(host, record.Directory(directory), os.Stdout)
@@ -74,13 +77,13 @@ type keeper struct {
 func keep(host Host, directory record.Directory, answer io.Writer) (err error) {
 	held, err := lock(directory)
 	if errors.Is(err, errKept) {
-		_, err = fmt.Fprintln(answer, answerKept)
-		return err
+		fmt.Fprintln(answer, answerKept) //nolint:errcheck // nobody may be waiting any more
+		return nil
 	}
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, held.Close()) }()
+	defer func() { err = errors.Join(err, unlock(held)) }()
 	k := &keeper{host: host, directory: directory, answer: answer}
 	if k.record, err = directory.Read(); err != nil {
 		return err
@@ -114,8 +117,8 @@ func (k *keeper) begin(groups []string, warnings ...string) error {
 	if err := k.directory.WriteStatus(k.status); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintln(k.answer, answerKept)
-	return err
+	fmt.Fprintln(k.answer, answerKept) //nolint:errcheck // nobody may be waiting any more
+	return nil
 }
 
 // move writes the next phase.

@@ -123,7 +123,7 @@ func (l *Launcher) Stop(ctx context.Context, directory record.Directory) error {
 	for {
 		held, err := lock(directory)
 		if err == nil {
-			return errors.Join(sweep(directory), held.Close())
+			return errors.Join(sweep(directory), unlock(held))
 		}
 		if !errors.Is(err, errKept) {
 			return err
@@ -161,7 +161,7 @@ func Look(directory record.Directory) (status record.Status, kept bool, err erro
 func Recover(directory record.Directory) (record.Status, error) {
 	held, err := lock(directory)
 	if err == nil {
-		err = errors.Join(sweep(directory), held.Close())
+		err = errors.Join(sweep(directory), unlock(held))
 	}
 	if err != nil && !errors.Is(err, errKept) {
 		return record.Status{}, err

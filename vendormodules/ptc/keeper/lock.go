@@ -12,6 +12,11 @@ import (
 // errKept says that the directory has a keeper.
 var errKept = errors.New("has a keeper already")
 
+// unlock gives a lock back, at once, also where a process that is just being started has the file for an instant.
+func unlock(file *os.File) error {
+	return errors.Join(unix.Flock(int(file.Fd()), unix.LOCK_UN), file.Close())
+}
+
 // lock takes the lock of a resource's directory, which ends with the file or the process; errKept if it is taken. It
 // makes no directory: one that is gone has been deleted.
 func lock(directory record.Directory) (*os.File, error) {

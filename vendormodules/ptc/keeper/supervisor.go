@@ -52,7 +52,6 @@ func (k *keeper) supervise() error {
 	}
 	stop := make(chan os.Signal, 1)
 	signal.Notify(stop, unix.SIGTERM, unix.SIGINT)
-	signal.Ignore(unix.SIGHUP)
 	children := make(chan os.Signal, 1)
 	signal.Notify(children, unix.SIGCHLD)
 	program, err := os.Executable()
