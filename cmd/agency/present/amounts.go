@@ -60,18 +60,35 @@ func decimals(micros int64, places int) string {
 	return fmt.Sprintf("%s%d.%0*d", sign, rounded/scale, places, rounded%scale)
 }
 
-// Availability writes a share with two to four decimals, rounded down so that it promises nothing more: "99.95 %".
+// Availability writes a share with two decimals, so that a column of them lines up, and with more only where fewer would
+// make a whole of it: "99.95 %", "99.9995 %".
 func Availability(share quantity.Percent) string {
 	if share == 0 {
 		return None
 	}
-	const places = 1e4
-	percent := math.Floor(float64(share)*100*places+1e-6) / places
-	text := strconv.FormatFloat(percent, 'f', 4, 64)
-	for range 2 {
-		text = strings.TrimSuffix(text, "0")
+	text := ""
+	for places := 2; places <= 6; places++ {
+		text = strconv.FormatFloat(float64(share)*100, 'f', places, 64)
+		if share >= 1 || !strings.HasPrefix(text, "100") {
+			break
+		}
 	}
 	return text + " %"
+}
+
+// Size writes a size in the largest unit of which there is one, with at most one decimal: "512 MiB", "23.5 GiB".
+func Size(size quantity.Bytes) string {
+	units := []struct {
+		size quantity.Bytes
+		name string
+	}{{quantity.TiB, "TiB"}, {quantity.GiB, "GiB"}, {quantity.MiB, "MiB"}, {quantity.KiB, "KiB"}}
+	for _, unit := range units {
+		if size >= unit.size {
+			number := strconv.FormatFloat(float64(size)/float64(unit.size), 'f', 1, 64)
+			return strings.TrimSuffix(number, ".0") + " " + unit.name
+		}
+	}
+	return strconv.FormatInt(int64(size), 10) + " B"
 }
 
 // Span writes a length of time in its largest fitting unit: "38 ms", "1.2 s", "4 min", "3 h", "2 d".

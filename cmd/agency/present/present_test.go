@@ -38,7 +38,11 @@ func TestAmounts(t *testing.T) {
 		"less than nothing":   {present.Money(quantity.Money{Micros: -1_995_000, Currency: "EUR"}), "-2.00 EUR"},
 		"availability":        {present.Availability(0.9995), "99.95 %"},
 		"availability, nines": {present.Availability(0.99999), "99.999 %"},
-		"availability, down":  {present.Availability(0.9999999), "99.9999 %"},
+		"availability, near":  {present.Availability(0.99995), "99.995 %"},
+		"availability, full":  {present.Availability(0.919199), "91.92 %"},
+		"size":                {present.Size(512 << 20), "512 MiB"},
+		"size, odd":           {present.Size(24684096 << 10), "23.5 GiB"},
+		"size, small":         {present.Size(12), "12 B"},
 		"availability, all":   {present.Availability(1), "100.00 %"},
 		"no availability":     {present.Availability(0), "-"},
 		"microseconds":        {present.Span(700 * time.Microsecond), "700 us"},
@@ -183,6 +187,12 @@ func TestDocumentSaysTheSameInJSONAndYAML(t *testing.T) {
 		if texts[name] != text {
 			t.Errorf("%s: %v (%T) in YAML, want the text %q", name, texts[name], texts[name], text)
 		}
+	}
+}
+
+func TestWrapKeepsWhatLinesUp(t *testing.T) {
+	if got := present.Wrap("  a    -  some words", 12, 6); got != "  a    -\n      some\n      words" {
+		t.Errorf("got %q", got)
 	}
 }
 

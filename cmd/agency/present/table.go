@@ -123,17 +123,29 @@ func Pad(content string, width int) string {
 	return content
 }
 
-// Wrap breaks a text at blanks into lines of at most width columns, each but the first indented by hang.
+// Wrap breaks a text at blanks into lines of at most width columns, each but the first indented by hang. The blanks that
+// are kept are kept as they are, and words that are longer than a line are not broken.
 func Wrap(content string, width, hang int) string {
-	wrapped := text.WrapSoft(content, max(width-hang, narrowest))
-	lines := strings.Split(wrapped, "\n")
-	for i := range lines {
-		lines[i] = strings.TrimRight(lines[i], " ")
-		if i > 0 {
-			lines[i] = strings.Repeat(" ", hang) + lines[i]
+	var out strings.Builder
+	column, blanks := 0, ""
+	for len(content) > 0 {
+		word := strings.TrimLeft(content, " ")
+		blanks = content[:len(content)-len(word)]
+		if end := strings.IndexByte(word, ' '); end >= 0 {
+			word = word[:end]
+		}
+		content = content[len(blanks)+len(word):]
+		switch needed := Width(word); {
+		case word == "":
+		case out.Len() > 0 && column > hang && column+len(blanks)+needed > width:
+			out.WriteString("\n" + strings.Repeat(" ", hang) + word)
+			column = hang + needed
+		default:
+			out.WriteString(blanks + word)
+			column += len(blanks) + needed
 		}
 	}
-	return strings.Join(lines, "\n")
+	return out.String()
 }
 
 // Count writes a number and its noun, which gets an s unless the number is one.

@@ -1,0 +1,195 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"go.uber.org/zap/zapcore"
+	"gopkg.in/yaml.v3"
+
+	"github.com/cloud-agency/agency/descriptors"
+	"github.com/cloud-agency/agency/descriptors/quantity"
+	"github.com/cloud-agency/agency/proto"
+)
+
+// configuration is what an agency is told in its file. What is left out has a default.
+type configuration struct {
+	// Data is the agency's directory.
+	Data string `yaml:"data"`
+	// Listen is the address and port of the bus; 127.0.0.1 and any free port by default.
+	Listen string `yaml:"listen"`
+	// Log is the lowest level written to the log: debug, info (by default), warn or error.
+	Log string `yaml:"log"`
+	// Vendors by name, each with its module and what else the module wants to know.
+	Vendors   map[string]yaml.Node `yaml:"vendors"`
+	Intervals intervals            `yaml:"intervals"`
+
+	file      string
+	positions descriptors.Positions
+}
+
+// intervals are times that the agents have defaults for.
+type intervals struct {
+	// Offers is how long a vendor stands by its proposals.
+	Offers quantity.Duration `yaml:"offers"`
+	// Reconcile is the time between comparisons of a vendor's records with what its cloud lists.
+	Reconcile quantity.Duration `yaml:"reconcile"`
+	// Measure is the time between measurements.
+	Measure quantity.Duration `yaml:"measure"`
+}
+
+// defaultVendor stands alone in an agency that was told of no vendors.
+const defaultVendor = "vendors: { ptc-local: { module: ptc } }\n"
+
+// vendorConfiguration is one vendor's part of the file.
+type vendorConfiguration struct {
+	name, module string
+	// node is the module's own part: all but the module's name.
+	node *yaml.Node
+}
+
+// readConfiguration reads the file, or the default if it has no name.
+func (s *session) readConfiguration(name string) (configuration, error) {
+	if name == "" {
+		return decodeConfiguration("default", []byte(defaultVendor))
+	}
+	shown, content, err := s.readFile(name)
+	if err != nil {
+		return configuration{}, err
+	}
+	return decodeConfiguration(shown, content)
+}
+
+func decodeConfiguration(file string, content []byte) (configuration, error) {
+	settings := configuration{file: file}
+	positions, faults := descriptors.DecodeBytes(file, content, &settings)
+	settings.positions = positions
+	for _, check := range []func() *descriptors.Fault{settings.checkListen, settings.checkLog} {
+		if fault := check(); fault != nil {
+			faults = append(faults, *fault)
+		}
+	}
+	_, vendorFaults := settings.vendors()
+	faults = append(faults, vendorFaults...)
+	if len(faults) > 0 {
+		return settings, &wrongFile{faults}
+	}
+	return settings, nil
+}
+
+func (c configuration) checkListen() *descriptors.Fault {
+	if _, _, err := c.listen(); err != nil {
+		fault := c.positions.Fault("listen", "%s", err)
+		return &fault
+	}
+	return nil
+}
+
+func (c configuration) checkLog() *descriptors.Fault {
+	if _, err := c.level(); err != nil {
+		fault := c.positions.Fault("log", "%q is not a level; write debug, info, warn or error", c.Log)
+		return &fault
+	}
+	return nil
+}
+
+// listen is the host and the port of the bus, 0 for any.
+func (c configuration) listen() (string, int, error) {
+	if c.Listen == "" {
+		return "127.0.0.1", 0, nil
+	}
+	host, text, err := net.SplitHostPort(c.Listen)
+	if err != nil {
+		return "", 0, fmt.Errorf("%q is not an address and a port; write 127.0.0.1:4222", c.Listen)
+	}
+	port, err := strconv.ParseUint(text, 10, 16)
+	if err != nil {
+		return "", 0, fmt.Errorf("%q is not a port; write 127.0.0.1:4222", text)
+	}
+	return host, int(port), nil
+}
+
+func (c configuration) level() (zapcore.Level, error) {
+	if c.Log == "" {
+		return zapcore.InfoLevel, nil
+	}
+	return zapcore.ParseLevel(c.Log)
+}
+
+// vendors are the vendors' configurations sorted by name, and what is wrong with them as far as the module's name goes.
+// The rest is for the modules to judge.
+func (c configuration) vendors() ([]vendorConfiguration, descriptors.Faults) {
+	var found []vendorConfiguration
+	var faults descriptors.Faults
+	for _, name := range slices.Sorted(maps.Keys(c.Vendors)) {
+		node := c.Vendors[name]
+		path := "vendors." + name
+		if err := proto.CheckName(name); err != nil {
+			faults = append(faults, c.positions.KeyFault(path, "%s", err))
+			continue
+		}
+		vendor, problem := splitVendor(name, &node)
+		if problem == "" && !slices.Contains(moduleNames(), vendor.module) {
+			path += ".module"
+			problem = fmt.Sprintf("%q is not a module; there is %s", vendor.module, strings.Join(moduleNames(), ", "))
+		}
+		if problem != "" {
+			faults = append(faults, c.positions.Fault(path, "%s", problem))
+			continue
+		}
+		found = append(found, vendor)
+	}
+	return found, faults
+}
+
+// splitVendor takes the module's name out of a vendor's part, of which the rest is the module's.
+func splitVendor(name string, node *yaml.Node) (vendorConfiguration, string) {
+	if node.Kind != yaml.MappingNode {
+		return vendorConfiguration{}, "write a mapping such as { module: ptc }"
+	}
+	rest := *node
+	rest.Content = nil
+	vendor := vendorConfiguration{name: name, node: &rest}
+	for i := 0; i+1 < len(node.Content); i += 2 {
+		if node.Content[i].Value == "module" {
+			vendor.module = node.Content[i+1].Value
+			continue
+		}
+		rest.Content = append(rest.Content, node.Content[i], node.Content[i+1])
+	}
+	if vendor.module == "" {
+		return vendor, "names no module; write module: ptc"
+	}
+	return vendor, ""
+}
+
+// dataDirectory is where an agency keeps everything: the flag's, the variable's, the file's, or the usual one.
+func (s *session) dataDirectory(flag string, settings configuration) (string, error) {
+	directory := s.or(flag, "AGENCY_DATA")
+	if directory == "" {
+		directory = settings.Data
+	}
+	if directory == "" {
+		directory = filepath.Join(s.stateDirectory(), "data")
+	}
+	directory, err := filepath.Abs(directory)
+	if err != nil {
+		return "", err
+	}
+	if err := os.MkdirAll(directory, 0o700); err != nil {
+		var path *fs.PathError
+		if errors.As(err, &path) {
+			return "", badInput("", "the data directory %s cannot be made: %s", directory, path.Err)
+		}
+		return "", err
+	}
+	return directory, nil
+}

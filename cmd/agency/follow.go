@@ -1,0 +1,125 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/cloud-agency/agency/agents/client"
+	"github.com/cloud-agency/agency/cmd/agency/present"
+	"github.com/cloud-agency/agency/descriptors"
+	"github.com/cloud-agency/agency/proto"
+	"github.com/cloud-agency/agency/vendormodules"
+)
+
+// following says how an operation is started and how its end is to be told.
+type following struct {
+	start  func() (client.Operation, error)
+	wait   bool
+	format present.Format
+	// tracker shows the progress; nil for none.
+	tracker *tracker
+}
+
+// follow starts an operation, shows its progress and tells its end.
+func (s *session) follow(ctx context.Context, agency *client.Client, f following) error {
+	operation, err := f.start()
+	if err != nil {
+		return resumable(ctx, operation, err)
+	}
+	if !f.wait {
+		return s.print(f.format, operation, func() { s.screen.Line("%s", operation.ID) })
+	}
+	outcome, err := agency.Wait(ctx, operation, f.tracker.refresh(ctx))
+	if err != nil {
+		return resumable(ctx, operation, err)
+	}
+	if f.format != present.FormatTable || outcome.Deployment == nil {
+		return s.print(f.format, outcome, func() {})
+	}
+	f.tracker.update(*outcome.Deployment)
+	s.showEnd(*outcome.Deployment)
+	return nil
+}
+
+// resumable adds to an error after which an operation may go on how to find out.
+func resumable(ctx context.Context, operation client.Operation, err error) error {
+	var known *client.Error
+	if !errors.As(err, &known) || known.Class() != client.Unknown || operation.ID == "" {
+		return err
+	}
+	told := *known
+	told.Hint = fmt.Sprintf("`agency watch %s` picks it up again, `agency status %s` shows how far it is",
+		operation.ID, operation.Name)
+	if interrupted(ctx) {
+		told.Message = "stopped waiting; the agency goes on with " + operation.Name
+	}
+	return &told
+}
+
+// addressOf is where people reach a resource: its public address, else any.
+func addressOf(resource proto.ResourceStatus) string {
+	address := ""
+	for _, candidate := range resource.Addresses {
+		if candidate.Public || address == "" {
+			address = candidate.Address
+		}
+		if candidate.Public {
+			break
+		}
+	}
+	return address
+}
+
+// showEnd tells what stands after an operation.
+func (s *session) showEnd(deployment proto.DeploymentStatus) {
+	if deployment.State == descriptors.DeploymentRemoved {
+		s.screen.Line("%s is removed.", deployment.Descriptor.Name)
+		return
+	}
+	s.screen.Line("%s is %s: %s, %s", deployment.Descriptor.Name, s.screen.State(string(deployment.State)),
+		present.Count(standing(deployment), "resource"), present.PerHour(deployment.Price))
+	for _, address := range entrances(deployment) {
+		s.screen.Line("%s", s.screen.Paint(present.Bold, address))
+	}
+	s.showFault(deployment)
+}
+
+func (s *session) showFault(deployment proto.DeploymentStatus) {
+	if deployment.Fault != "" {
+		s.screen.Line("%s", present.Wrap(deployment.Fault, s.screen.Width, 2))
+	}
+	if deployment.Hint != "" {
+		s.screen.Line("Next: %s", present.Wrap(deployment.Hint, s.screen.Width, 6))
+	}
+}
+
+func standing(deployment proto.DeploymentStatus) int {
+	count := 0
+	for _, resource := range deployment.Resources {
+		if resource.State != vendormodules.ResourceGone {
+			count++
+		}
+	}
+	return count
+}
+
+// entrances are the addresses of a deployment's load balancers as people type them.
+func entrances(deployment proto.DeploymentStatus) []string {
+	var found []string
+	for _, resource := range deployment.Resources {
+		class := deployment.Descriptor.Resources[resource.Ref.Class]
+		address := addressOf(resource)
+		if class.Type != descriptors.LoadBalancer || address == "" {
+			continue
+		}
+		if class.Protocol == "tcp" {
+			found = append(found, fmt.Sprintf("%s:%d", address, class.Listen))
+		} else {
+			found = append(found, fmt.Sprintf("http://%s:%d", address, class.Listen))
+		}
+	}
+	slices.Sort(found)
+	return found
+}

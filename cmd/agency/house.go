@@ -1,0 +1,177 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/cloud-agency/agency/agents/bus"
+	"github.com/cloud-agency/agency/proto"
+	"github.com/cloud-agency/agency/vendormodules/ptc/process"
+)
+
+// house is an agency in this process: its directory, its bus, and the agents that were moved in.
+//
+//	DATA/agency.lock        who runs it
+//	DATA/connection.json    how clients reach it
+//	DATA/client.creds       as whom
+//	DATA/authority/         the keys, and the register of agents
+//	DATA/bus/               the streams
+//	DATA/agents/NAME/       one agent's credentials and store
+//	DATA/log/agency.log
+type house struct {
+	data      string
+	settings  configuration
+	lock      io.Closer
+	logs      *logs
+	authority *bus.Authority
+	server    *bus.Server
+	unleave   func()
+}
+
+// openHouse locks the directory and starts the bus in it. What was begun is undone on an error.
+func (s *session) openHouse(ctx context.Context, data string, settings configuration) (*house, error) {
+	h := &house{data: data, settings: settings, unleave: func() {}}
+	steps := []func(context.Context, *session) error{h.begin, h.startBus}
+	for _, step := range steps {
+		if err := step(ctx, s); err != nil {
+			return nil, errors.Join(err, h.close())
+		}
+	}
+	return h, nil
+}
+
+func (h *house) begin(_ context.Context, s *session) (err error) {
+	if h.lock, err = lockDirectory(h.data); err != nil {
+		return err
+	}
+	level, err := h.settings.level()
+	if err != nil {
+		return err
+	}
+	if h.logs, err = openLogs(h.data, "agency", level, s.err); err != nil {
+		return err
+	}
+	h.authority, err = bus.OpenAuthority(filepath.Join(h.data, "authority"))
+	return err
+}
+
+// startBus enrols everyone who is to live here before the server starts, so that it knows them from the first moment.
+func (h *house) startBus(ctx context.Context, _ *session) error {
+	for _, identity := range h.residents() {
+		if _, err := h.credentials(identity); err != nil {
+			return err
+		}
+	}
+	host, port, err := h.settings.listen()
+	if err != nil {
+		return err
+	}
+	h.server, err = bus.StartServer(ctx, bus.ServerOptions{
+		Authority: h.authority, Directory: filepath.Join(h.data, "bus"), Host: host, Port: port, Log: h.logs.log,
+	})
+	return err
+}
+
+// clientName is the name of the client that an agency is set up with.
+const clientName = "local"
+
+// residents are the identities of the house: the client, the singleton agents, the vendors.
+func (h *house) residents() []proto.Identity {
+	identities := []proto.Identity{
+		{Role: proto.RoleClient, Name: clientName},
+		proto.Agent(proto.RoleBroker), proto.Agent(proto.RoleDeployer), proto.Agent(proto.RoleMonitor),
+	}
+	vendors, _ := h.settings.vendors() // faults were told when the configuration was read
+	for _, vendor := range vendors {
+		identities = append(identities, proto.Vendor(vendor.name))
+	}
+	return identities
+}
+
+// credentials of an identity, made at the first use.
+func (h *house) credentials(identity proto.Identity) (bus.Credentials, error) {
+	file := h.credentialsFile(identity)
+	if err := makeDirectory(filepath.Dir(file)); err != nil {
+		return bus.Credentials{}, err
+	}
+	credentials, err := h.authority.EnsureCredentials(identity, file)
+	if err != nil {
+		return credentials, fmt.Errorf("credentials of %s: %w", identity, err)
+	}
+	return credentials, nil
+}
+
+func (h *house) credentialsFile(identity proto.Identity) string {
+	if identity.Role == proto.RoleClient {
+		return filepath.Join(h.data, "client.creds")
+	}
+	return filepath.Join(agentDirectory(h.data, identity), "credentials.creds")
+}
+
+// agentDirectory is where an agent keeps what is its own.
+func agentDirectory(data string, identity proto.Identity) string {
+	return filepath.Join(data, "agents", identity.String())
+}
+
+// openDoor leaves the connection file for clients.
+func (h *house) openDoor(s *session) error {
+	self, err := process.Identify(os.Getpid())
+	if err != nil {
+		return err
+	}
+	h.unleave, err = s.leave(connection{
+		URL: h.server.URL(), Data: h.data, Process: self, Started: s.now().UTC().Truncate(time.Millisecond),
+		Credentials: h.credentialsFile(proto.Identity{Role: proto.RoleClient, Name: clientName}),
+	})
+	if err != nil {
+		h.unleave = func() {}
+	}
+	return err
+}
+
+// inhabit runs all agents of the house until the context ends, and calls ready once all of them serve.
+func (h *house) inhabit(ctx context.Context, ready func() error) error {
+	roles, err := h.roles()
+	if err != nil {
+		return err
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	serving := make(chan struct{}, len(roles))
+	for _, role := range roles {
+		group.Go(func() error { return role.run(ctx, func() { serving <- struct{}{} }) })
+	}
+	group.Go(func() error {
+		for range roles {
+			select {
+			case <-serving:
+			case <-ctx.Done():
+				return nil
+			}
+		}
+		return ready()
+	})
+	return group.Wait()
+}
+
+// close undoes what openHouse and openDoor did, in the other direction.
+func (h *house) close() error {
+	h.unleave()
+	var faults []error
+	if h.server != nil {
+		faults = append(faults, h.server.Close())
+	}
+	if h.logs != nil {
+		faults = append(faults, h.logs.close())
+	}
+	if h.lock != nil {
+		faults = append(faults, h.lock.Close())
+	}
+	return errors.Join(faults...)
+}

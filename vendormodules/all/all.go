@@ -1,0 +1,12 @@
+// Package all lists the kinds of clouds that the program knows. A new module is one line here.
+package all
+
+import (
+	"github.com/cloud-agency/agency/vendormodules"
+	"github.com/cloud-agency/agency/vendormodules/ptc"
+)
+
+// Kinds returns every kind of cloud, sorted by name.
+func Kinds() []vendormodules.Kind {
+	return []vendormodules.Kind{ptc.Kind()}
+}
