@@ -34,7 +34,7 @@ func (a *agency) raw(t testing.TB, agent string) *rawClient {
 	}
 	refused := make(chan error, 1000)
 	connection, err := nats.Connect(a.server.URL(),
-		nats.UserJWTAndSeed(credentials.JWT, credentials.Seed.Reveal()), nats.CustomInboxPrefix(inbox),
+		nats.UserJWTAndSeed(credentials.JWT, credentials.Seed.Reveal()), nats.CustomInboxPrefix(inbox), nats.ReconnectWait(time.Millisecond),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { refused <- err }))
 	if err != nil {
 		t.Fatal(err)
