@@ -23,7 +23,7 @@ const (
 	maxLogSize     = 16 << 10
 	eventsAge      = 90 * 24 * time.Hour
 	logsAge        = 7 * 24 * time.Hour
-	bucketSize     = 4 << 30
+	bucketSize     = 2 << 30
 	// dedupeWindow is how long an event said again is stored once.
 	dedupeWindow = 10 * time.Minute
 )

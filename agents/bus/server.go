@@ -88,16 +88,19 @@ func serverSettings(options ServerOptions) (*server.Options, error) {
 		}
 	}
 	settings := &server.Options{
-		ServerName:       "agency-" + options.Authority.Agency(),
-		Host:             options.Host,
-		Port:             options.Port,
-		NoSigs:           true, // signals are the program's business
-		MaxPayload:       maxPayload,
-		JetStream:        true,
-		StoreDir:         filepath.Clean(options.Directory),
-		TrustedOperators: []*jwt.OperatorClaims{claims.operator},
-		AccountResolver:  resolver,
-		SystemAccount:    publicKey(options.Authority.system),
+		ServerName: "agency-" + options.Authority.Agency(),
+		Host:       options.Host,
+		Port:       options.Port,
+		NoSigs:     true, // signals are the program's business
+		MaxPayload: maxPayload,
+		JetStream:  true,
+		StoreDir:   filepath.Clean(options.Directory),
+		// The bounds are those of the streams. A bound of the whole would be reserved bucket by bucket, and used up by a
+		// number of vendors that hardly store anything.
+		JetStreamMaxStore: 1 << 50,
+		TrustedOperators:  []*jwt.OperatorClaims{claims.operator},
+		AccountResolver:   resolver,
+		SystemAccount:     publicKey(options.Authority.system),
 		// A client that stands still is given up after 6 s, from when on it is known to be absent.
 		PingInterval: 2 * time.Second,
 		MaxPingsOut:  2,
