@@ -13,7 +13,6 @@ import (
 	"github.com/cloud-agency/agency/agents/bus"
 	"github.com/cloud-agency/agency/agents/command"
 	"github.com/cloud-agency/agency/agents/outbox"
-	"github.com/cloud-agency/agency/descriptors"
 	"github.com/cloud-agency/agency/proto"
 	"github.com/cloud-agency/agency/vendormodules/services"
 )
@@ -35,10 +34,16 @@ type Agent struct {
 	initiator *command.Initiator
 	ready     chan struct{}
 
+	// taking serialises the admission of operations. Of several locks held at once, this is taken first, then a
+	// deployment's or an instance's writing, the agent's mutex, a deployment's mutex. Nothing is written while a mutex is
+	// held.
+	taking sync.Mutex
+
 	mutex       sync.Mutex // guards what follows
 	deployments map[string]*deployment
 	operations  map[string]*operation
 
+	// workers are the operations and whatever else runs as long as Run; their context is work.
 	workers *errgroup.Group
 	work    context.Context
 }
@@ -71,6 +76,8 @@ func (a *Agent) Run(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	group, ctx := errgroup.WithContext(ctx)
+	a.workers, a.work = group, ctx
 	initiator, err := command.NewInitiator(ctx, a.Peer)
 	if err != nil {
 		return fmt.Errorf("deployer: %w", err)
@@ -82,9 +89,6 @@ func (a *Agent) Run(ctx context.Context) error {
 		return fmt.Errorf("deployer: listen for changes: %w", err)
 	}
 	defer stop()
-
-	group, ctx := errgroup.WithContext(ctx)
-	a.workers, a.work = group, ctx
 	group.Go(func() error { return a.outbox.Run(ctx) })
 	a.resume()
 	service, err := a.Peer.Serve(ctx, a.endpoints()...)
@@ -111,28 +115,4 @@ func (a *Agent) endpoints() []bus.Endpoint {
 			Accepts: map[proto.Performative][]proto.Role{proto.QueryRef: {proto.RoleClient, proto.RoleMonitor, proto.RoleBroker}},
 		},
 	}
-}
-
-// resume takes up the operations that an earlier run did not end.
-func (a *Agent) resume() {
-	a.mutex.Lock()
-	defer a.mutex.Unlock()
-	for _, standing := range a.deployments {
-		if ended := a.operations[standing.record.Operation]; ended != nil && ended.Outcome == nil {
-			a.start(standing, ended)
-		}
-	}
-}
-
-// standing is the deployment of that name, or id, that has not been removed. The caller holds the mutex.
-func (a *Agent) standing(name string) *deployment {
-	if found := a.deployments[name]; found != nil {
-		return found
-	}
-	for _, candidate := range a.deployments {
-		if candidate.record.Descriptor.Name == name && candidate.record.State != descriptors.DeploymentRemoved {
-			return candidate
-		}
-	}
-	return nil
 }

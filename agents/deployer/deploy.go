@@ -2,195 +2,163 @@ package deployer
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
-	"sync"
-
-	"golang.org/x/sync/errgroup"
+	"strings"
 
 	"github.com/cloud-agency/agency/descriptors"
-	"github.com/cloud-agency/agency/proto"
-	"github.com/cloud-agency/agency/sla"
-	"github.com/cloud-agency/agency/vendormodules/services"
 )
 
-// deploy makes everything that the descriptor asks for exist. When something fails, the deployment's policy says whether
-// what was created is rolled back or kept.
-func (a *Agent) deploy(ctx context.Context, target *deployment) error {
-	if state := target.state(); state == descriptors.DeploymentPlanned || state == descriptors.DeploymentFailed {
-		if err := a.move(ctx, target, descriptors.DeploymentProvisioning, sla.Refusal{}); err != nil {
-			return err
+// deploy makes everything that the descriptor asks for exist, and replaces what is broken. When something fails that is
+// being provisioned, the deployment's policy says whether what was created is rolled back or kept. It returns the state
+// that the deployment is to be in, empty for the one it is in.
+func (a *Agent) deploy(ctx context.Context, target *deployment) (descriptors.DeploymentState, error) {
+	state := target.snapshot().State
+	if state == descriptors.DeploymentPlanned || state == descriptors.DeploymentFailed {
+		if err := a.enter(ctx, target, descriptors.DeploymentProvisioning); err != nil {
+			return "", err
 		}
 	}
-	err := a.provision(ctx, target)
+	record := target.snapshot()
+	err := a.converge(ctx, target, slices.Sorted(maps.Keys(record.Descriptor.Resources)))
 	switch {
 	case err == nil:
-		return a.move(ctx, target, descriptors.DeploymentRunning, sla.Refusal{})
-	case ctx.Err() != nil:
-		return context.Cause(ctx) // whoever interrupted, or the next start, goes on from here
+		return descriptors.DeploymentRunning, nil
+	case ctx.Err() != nil || record.State != descriptors.DeploymentProvisioning:
+		return "", err // it ran before and still does what it did, or whoever interrupted goes on from here
 	}
-	return a.fail(ctx, target, err)
+	return descriptors.DeploymentFailed, a.giveUp(ctx, target, err)
 }
 
-// fail ends a provisioning that did not work.
-func (a *Agent) fail(ctx context.Context, target *deployment, cause error) error {
+// giveUp deals with what a provisioning that failed has created, and says what stands then.
+func (a *Agent) giveUp(ctx context.Context, target *deployment, cause error) error {
 	refusal := refusalOf(cause)
-	name := target.record.Descriptor.Name
-	if target.state() != descriptors.DeploymentProvisioning {
-		return refusal // it ran before and still does what it did
+	descriptor := target.snapshot().Descriptor
+	created := target.standing(every)
+	said := []string{strings.TrimRight(refusal.Message, ". ")}
+	switch {
+	case len(created) == 0:
+		said = append(said, "Nothing was created")
+	case descriptor.OnFailure == descriptors.Keep:
+		said = append(said, "What was created is kept: "+target.names(created))
+	default:
+		said = append(said, a.rollBack(ctx, target))
 	}
-	again := fmt.Sprintf("`agency deploy %s` tries again, `agency remove %s` ends the agreement", name, name)
-	if target.record.Descriptor.OnFailure == descriptors.Keep {
-		refusal.Message += "; what was created is kept"
-	} else {
-		if err := a.removeAll(ctx, target); err != nil {
-			return errors.Join(refusal, fmt.Errorf("roll back: %w", err))
-		}
-		refusal.Message += "; what was created is rolled back"
-	}
+	said = append(said, fmt.Sprintf("The agreement stands; `agency remove %s` ends it.", descriptor.Name))
+	refusal.Message = strings.Join(said, ". ")
 	if refusal.Hint == "" {
-		refusal.Hint = again
-	} else {
-		refusal.Hint += "; then " + again
-	}
-	if err := a.move(ctx, target, descriptors.DeploymentFailed, refusal); err != nil {
-		return errors.Join(refusal, err)
+		refusal.Hint = fmt.Sprintf("`agency deploy %s` tries again", descriptor.Name)
 	}
 	return refusal
 }
 
-// provision prepares every class at its vendor, and only then creates: each class as soon as what it needs runs.
-func (a *Agent) provision(ctx context.Context, target *deployment) error {
-	target.mutex.Lock()
-	wanted := map[string][]*instance{}
-	var written []services.Change
-	for _, class := range slices.Sorted(maps.Keys(target.record.Counts)) {
-		create, unwritten := a.plan(target, class, target.record.Counts[class])
-		wanted[class] = create
-		for _, one := range unwritten {
-			written = append(written, a.tables.instance(one))
-		}
+// rollBack deletes everything and says how that went.
+func (a *Agent) rollBack(ctx context.Context, target *deployment) string {
+	err := a.deleteInOrder(ctx, target, target.standing(every))
+	if err == nil {
+		return "What was created is rolled back"
 	}
-	target.mutex.Unlock()
-	if len(written) > 0 {
-		if err := a.commit(ctx, nil, written...); err != nil {
-			return err
-		}
-	}
-	if err := a.prepare(ctx, target); err != nil {
-		return err
-	}
-	classes := target.record.Descriptor.Classes()
-	err := walk(ctx, descriptors.Dependencies(classes), func(ctx context.Context, class string) error {
-		return a.createAll(ctx, target, wanted[class])
-	})
-	if err != nil {
-		return err
-	}
-	for balancer := range classes {
-		if classes[balancer].Type == descriptors.LoadBalancer && len(wanted[balancer]) == 0 &&
-			len(wanted[classes[balancer].Targets]) > 0 {
-			if err := a.retarget(ctx, target, balancer); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
+	return fmt.Sprintf("It could not be rolled back, %s may still cost: %s",
+		target.names(target.standing(every)), refusalOf(err).Message)
 }
 
-// prepare asks each vendor whether a class can be created, and brings it the class's files.
-func (a *Agent) prepare(ctx context.Context, target *deployment) error {
-	descriptor := &target.record.Descriptor
-	group, ctx := errgroup.WithContext(ctx)
-	for name, bound := range descriptor.Resources {
-		group.Go(func() error {
-			if err := a.bring(ctx, bound); err != nil {
-				return fmt.Errorf("bring the files of %s to %s: %w", name, bound.Vendor, err)
-			}
-			id := fmt.Sprintf("%s-prepare-%s-%s", target.operation(), name, bound.Agreement)
-			class := bound.Class
-			outcome, err := a.do(ctx, target, bound.Vendor, id, 0, proto.ResourceCommand{
-				Verb: proto.VerbPrepare, Agreement: bound.Agreement, Class: &class, Name: name,
-				Resource: proto.ResourceRef{Deployment: descriptor.ID, Class: name},
-			})
-			if err == nil && outcome.Refusal != nil {
-				err = *outcome.Refusal
-			}
-			return err
-		})
-	}
-	return group.Wait()
-}
-
-func (d *deployment) operation() string {
+// names tells people which instances are meant.
+func (d *deployment) names(instances []*instance) string {
 	d.mutex.Lock()
 	defer d.mutex.Unlock()
-	return d.record.Operation
+	names := make([]string, len(instances))
+	for i, one := range instances {
+		names[i] = one.Status.Name
+	}
+	return strings.Join(slices.Compact(names), ", ")
 }
 
-// bring copies a class's files from the deployer's object store to the vendor's.
-func (a *Agent) bring(ctx context.Context, bound descriptors.BoundClass) error {
-	if bound.Upload == "" {
-		return nil
+// converge makes of some classes what is wanted of them: every vendor is asked first whether it can; then what is
+// missing or broken is created, each class as soon as what it needs runs, and nothing more is begun after a failure;
+// then balancers are led to the machines that run, and what is not wanted any more is deleted.
+func (a *Agent) converge(ctx context.Context, target *deployment, classes []string) error {
+	missing := target.plan(classes)
+	if err := a.prepare(ctx, target, missing); err != nil {
+		return err
 	}
-	source, err := a.Peer.GetObject(ctx, string(proto.RoleDeployer), bound.Upload)
+	record := target.snapshot()
+	dependencies := among(descriptors.Dependencies(record.Descriptor.Classes()), classes)
+	begin, stop := context.WithCancel(ctx)
+	defer stop()
+	err := walk(begin, dependencies, func(class string) error {
+		// ctx, not begin: what was begun is seen through, so that its end is known.
+		err := each(record.Counts[class], func(i int) error { return a.ensure(ctx, target, class, i+1) })
+		if err != nil {
+			stop()
+		}
+		return err
+	})
+	if err == nil {
+		err = context.Cause(ctx)
+	}
 	if err != nil {
 		return err
 	}
-	defer source.Close() //nolint:errcheck // read only
-	_, _, err = a.Peer.PutObject(ctx, bound.Vendor, bound.Upload, source)
-	return err
+	return a.settle(ctx, target, classes)
 }
 
-// walk does every class after those it depends on, and as many at a time as that allows. After the first failure nothing
-// more is begun, what is under way is waited for, and the failure is returned.
-func walk(
-	ctx context.Context, dependencies map[string][]string, do func(ctx context.Context, class string) error,
-) error {
-	done := make(map[string]chan struct{}, len(dependencies))
-	for class := range dependencies {
-		done[class] = make(chan struct{})
+// plan makes instances for what is missing of some classes, and returns the classes of which something does not run.
+func (d *deployment) plan(classes []string) (missing []string) {
+	d.mutex.Lock()
+	defer d.mutex.Unlock()
+	for _, class := range classes {
+		running := true
+		for index := 1; index <= d.record.Counts[class]; index++ {
+			latest := d.latest(class, index)
+			if latest == nil || latest.gone() {
+				latest = d.successor(class, index)
+			}
+			running = running && latest.running()
+		}
+		if !running {
+			missing = append(missing, class)
+		}
 	}
-	var group sync.WaitGroup
-	stop, failed := context.WithCancelCause(ctx)
-	defer failed(nil)
-	for class, needs := range dependencies {
-		group.Go(func() {
-			for _, need := range needs {
-				select {
-				case <-done[need]:
-				case <-stop.Done():
-					return
-				}
-			}
-			if stop.Err() != nil {
-				return
-			}
-			// ctx, not stop: what was begun is seen through, so that its end is known.
-			if err := do(ctx, class); err != nil {
-				failed(err)
-				return
-			}
-			close(done[class])
-		})
-	}
-	group.Wait()
-	return context.Cause(stop)
+	return missing
 }
 
-// createAll creates instances side by side. All are waited for; the first failure is returned.
-func (a *Agent) createAll(ctx context.Context, target *deployment, instances []*instance) error {
-	var group errgroup.Group
-	for _, one := range instances {
-		group.Go(func() error {
-			content, err := a.creation(target, one)
-			if err != nil {
-				return err
-			}
-			return a.give(ctx, target, one, content)
-		})
+// successor makes the next generation of an instance. The caller holds the mutex.
+func (d *deployment) successor(class string, index int) *instance {
+	generation := 1
+	if latest := d.latest(class, index); latest != nil {
+		generation = latest.Ref.Generation + 1
 	}
-	return group.Wait()
+	next := newInstance(d.record.Descriptor, class, index, generation)
+	d.instances[next.key()] = next
+	return next
+}
+
+// settle leads balancers to the machines that run and are wanted, so that the others are drained, and then deletes what
+// stands of some classes and is not wanted.
+func (a *Agent) settle(ctx context.Context, target *deployment, classes []string) error {
+	if err := a.retarget(ctx, target); err != nil {
+		return err
+	}
+	return a.deleteInOrder(ctx, target, target.surplus(classes))
+}
+
+// surplus is what stands of some classes beyond their counts, or has been replaced.
+func (d *deployment) surplus(classes []string) []*instance {
+	return d.standing(func(one *instance) bool {
+		return slices.Contains(classes, one.Ref.Class) &&
+			(one.Ref.Index > d.record.Counts[one.Ref.Class] || one != d.latest(one.Ref.Class, one.Ref.Index))
+	})
+}
+
+// undone is what people are told of an operation that left something standing that should not.
+func (d *deployment) undone(cause error, left []*instance, hint string) error {
+	refusal := refusalOf(cause)
+	if len(left) > 0 {
+		refusal.Message += "; still standing: " + d.names(left)
+	}
+	if refusal.Hint == "" {
+		refusal.Hint = hint
+	}
+	return refusal
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -11,23 +13,50 @@ import (
 	"github.com/cloud-agency/agency/descriptors"
 	"github.com/cloud-agency/agency/proto"
 	"github.com/cloud-agency/agency/sla"
+	"github.com/cloud-agency/agency/vendormodules/services"
 )
 
-// start carries an operation out in its own goroutine, after the one at work has been interrupted. The caller holds the
-// agent's mutex.
+// errRemoved interrupts an operation whose deployment is to be removed.
+var errRemoved error = sla.Refusal{
+	Code: sla.RefusedConflict, Message: "interrupted, because the deployment is being removed",
+}
+
+// resume takes up the operations that an earlier run did not end, in the order in which they were begun.
+func (a *Agent) resume() {
+	a.mutex.Lock()
+	var unfinished []*operation
+	for _, one := range a.operations {
+		if one.Outcome == nil && a.deployments[one.Deployment] != nil {
+			unfinished = append(unfinished, one)
+		}
+	}
+	a.mutex.Unlock()
+	slices.SortFunc(unfinished, func(x, y *operation) int { return x.Taken.Compare(y.Taken) })
+	for _, one := range unfinished {
+		a.mutex.Lock()
+		target := a.deployments[one.Deployment]
+		a.mutex.Unlock()
+		a.start(target, one)
+	}
+}
+
+// start carries an operation out in its own goroutine, after the one at work, which it interrupts unless that removes
+// the deployment. Operations are started one at a time.
 func (a *Agent) start(target *deployment, taken *operation) {
 	ctx, interrupt := context.WithCancelCause(a.work)
-	idle := make(chan struct{})
+	this := &working{verb: taken.Command.Verb, interrupt: interrupt, idle: make(chan struct{})}
 	target.mutex.Lock()
-	stop, before := target.interrupt, target.idle
-	target.interrupt, target.idle = interrupt, idle
+	before := target.working
+	target.working = this
 	target.mutex.Unlock()
+	if before != nil && before.verb != proto.DeploymentRemove {
+		before.interrupt(errRemoved)
+	}
 	a.workers.Go(func() error {
-		defer close(idle)
+		defer close(this.idle)
 		defer interrupt(nil)
-		if stop != nil {
-			stop(errRemoved)
-			<-before
+		if before != nil {
+			<-before.idle
 		}
 		a.carryOut(ctx, target, taken)
 		return nil
@@ -37,96 +66,138 @@ func (a *Agent) start(target *deployment, taken *operation) {
 // carryOut does what an operation asks for and writes down how it ended. When the agent closes down meanwhile the
 // operation has no end yet and goes on at the next start.
 func (a *Agent) carryOut(ctx context.Context, target *deployment, taken *operation) {
-	var err error
-	switch taken.Command.Verb {
-	case proto.DeploymentDeploy:
-		err = a.deploy(ctx, target)
-	case proto.DeploymentScale:
-		err = a.scale(ctx, target, taken.Command)
-	case proto.DeploymentRemove:
-		err = a.remove(ctx, target)
+	var next descriptors.DeploymentState
+	err := context.Cause(ctx)
+	if err == nil {
+		switch taken.Command.Verb {
+		case proto.DeploymentDeploy:
+			next, err = a.deploy(ctx, target)
+		case proto.DeploymentScale:
+			err = a.scale(ctx, target, taken)
+		case proto.DeploymentRemove:
+			next, err = a.remove(ctx, target)
+		}
 	}
 	if a.work.Err() != nil {
 		return
 	}
-	ended := *taken
-	status := a.status(target)
-	ended.Outcome = &proto.Outcome{Command: taken.ID, Deployment: &status}
-	message := fmt.Sprintf("%s: %s done", taken.Command.Verb, status.Descriptor.Name)
-	if err != nil {
-		refusal := refusalOf(err)
-		ended.Outcome.Refusal = &refusal
-		message = fmt.Sprintf("%s: %s failed: %s", taken.Command.Verb, status.Descriptor.Name, refusal.Message)
+	if err != nil && ctx.Err() != nil {
+		next, err = "", context.Cause(ctx)
 	}
-	event := proto.Event{
-		Kind: proto.EventCommandDone, Name: status.Descriptor.Name, Deployment: taken.Deployment, Message: message,
-		Outcome: ended.Outcome,
-	}
-	if err := a.commit(a.work, []proto.Event{event}, a.tables.operation(&ended)); err != nil {
+	target.dropUntold()
+	if err := a.conclude(target, taken, next, err); err != nil {
 		a.Log.Error("operation's end not written down", zap.String("operation", taken.ID), zap.Error(err))
 		return
 	}
-	a.mutex.Lock()
-	a.operations[taken.ID] = &ended
-	a.mutex.Unlock()
+	if err := a.judge(a.work, target); err != nil {
+		a.Log.Error("state not written down", zap.String("deployment", taken.Deployment), zap.Error(err))
+	}
 }
 
-// refusalOf says in the protocol's words why an operation failed.
-func refusalOf(err error) sla.Refusal {
-	var refusal sla.Refusal
-	if errors.As(err, &refusal) {
-		refusal.Message = err.Error()
-		if refusal.Hint != "" {
-			// Error() has said the hint at the end already; it has a place of its own.
-			refusal.Message = trimHint(refusal)
+// dropUntold forgets the instances that were planned and that no vendor was told of.
+func (d *deployment) dropUntold() {
+	d.mutex.Lock()
+	defer d.mutex.Unlock()
+	for key, one := range d.instances {
+		if !one.told() {
+			delete(d.instances, key)
 		}
-		return refusal
 	}
-	return sla.Refusal{Code: sla.RefusedInternal, Message: err.Error()}
 }
 
-// move takes the deployment to another state, with the reason and the way out for people, and tells of it.
-func (a *Agent) move(ctx context.Context, target *deployment, next descriptors.DeploymentState, fault sla.Refusal) error {
-	target.mutex.Lock()
-	defer target.mutex.Unlock()
-	if target.record.State == next {
-		return nil
-	}
-	record := target.record
-	if err := descriptors.DeploymentStates.Move(&record.State, next); err != nil {
-		return fmt.Errorf("deployment %s: %w", record.Descriptor.Name, err)
-	}
-	record.Since, record.Fault, record.Hint = a.Now().UTC(), fault.Message, fault.Hint
-	message := fmt.Sprintf("%s is %s", record.Descriptor.Name, next)
-	if fault.Message != "" {
-		message += ": " + fault.Message
-	}
-	event := proto.Event{
-		Kind: proto.EventDeploymentChanged, Name: record.Descriptor.Name, Deployment: record.Descriptor.ID,
-		Message: message, State: next,
-	}
-	before := target.record
-	target.record = record
-	if err := a.commit(ctx, []proto.Event{event}, a.tables.deployment(target)); err != nil {
-		target.record = before
-		return err
-	}
-	return nil
-}
+// concludeAgain is the time between two attempts to write down how an operation ended.
+const concludeAgain = time.Second
 
-// refreshEvery is the time between two looks at vendors for changes whose events were lost.
-const refreshEvery = 30 * time.Second
-
-// refresh asks the vendors of running deployments from time to time how their resources are.
-func (a *Agent) refresh(ctx context.Context) error {
-	ticker := time.NewTicker(refreshEvery)
-	defer ticker.Stop()
+// conclude writes an operation's end and the state that it leaves the deployment in, in one step, and tries again until
+// that is written or the agent closes down: an operation without an end would keep all others out. Should an attempt have
+// taken hold unnoticed, the next one writes the same again.
+func (a *Agent) conclude(target *deployment, taken *operation, next descriptors.DeploymentState, cause error) error {
 	for {
-		a.askVendors(ctx)
-		select {
-		case <-ctx.Done():
+		err := a.concludeOnce(target, taken, next, cause)
+		if err == nil {
 			return nil
-		case <-ticker.C:
+		}
+		a.Log.Warn("operation's end not written down yet", zap.String("operation", taken.ID), zap.Error(err))
+		timer := time.NewTimer(concludeAgain)
+		select {
+		case <-timer.C:
+		case <-a.work.Done():
+			timer.Stop()
+			return err
 		}
 	}
+}
+
+func (a *Agent) concludeOnce(
+	target *deployment, taken *operation, next descriptors.DeploymentState, cause error,
+) error {
+	return a.amend(a.work, target, func(record *deploymentRecord) (step, error) {
+		ended := *taken
+		ended.Ended, ended.Outcome = a.Now().UTC(), &proto.Outcome{Command: taken.ID}
+		message := fmt.Sprintf("%s of %s is done", taken.Command.Verb, record.Descriptor.Name)
+		var fault sla.Refusal
+		if cause != nil {
+			fault = refusalOf(cause)
+			ended.Outcome.Refusal = &fault
+			message = fmt.Sprintf("%s of %s failed: %s", taken.Command.Verb, record.Descriptor.Name, fault.Message)
+		}
+		events, err := record.end(next, fault, ended.Ended)
+		if err != nil {
+			return step{}, err
+		}
+		status := target.status(*record)
+		ended.Outcome.Deployment = &status
+		if record.Operation != taken.ID {
+			status.Operation = record.Operation
+		}
+		events = append(events, proto.Event{
+			Kind: proto.EventCommandDone, Name: record.Descriptor.Name, Deployment: taken.Deployment, Message: message,
+			Outcome: ended.Outcome,
+		})
+		return step{
+			changes: []services.Change{a.tables.operation(&ended)}, events: events,
+			memory: func() { a.remember(&ended) },
+		}, nil
+	})
+}
+
+// end takes the record to the state that an operation leaves it in: empty for the one it is in, where a removal that
+// did not work says why.
+func (r *deploymentRecord) end(
+	next descriptors.DeploymentState, fault sla.Refusal, now time.Time,
+) ([]proto.Event, error) {
+	if next == "" && r.State != descriptors.DeploymentRemoving {
+		return nil, nil
+	}
+	if next == "" {
+		next = r.State
+	}
+	return r.move(next, fault, now)
+}
+
+func (a *Agent) remember(one *operation) {
+	a.mutex.Lock()
+	defer a.mutex.Unlock()
+	a.operations[one.ID] = one
+}
+
+// refusalOf says in the protocol's words why an operation failed. Of several reasons it has the first one's code and
+// hint, and the words of all.
+func refusalOf(err error) sla.Refusal {
+	refusal := sla.Refusal{Code: sla.RefusedInternal}
+	message := err.Error()
+	if errors.As(err, &refusal) {
+		// The error's text has the hint in it, which has a place of its own.
+		message = strings.Replace(message, refusal.Error(), refusal.Message, 1)
+	}
+	refusal.Message = strings.ReplaceAll(message, "\n", "; ")
+	return refusal
+}
+
+// enter takes the deployment to another state while an operation is at work.
+func (a *Agent) enter(ctx context.Context, target *deployment, next descriptors.DeploymentState) error {
+	return a.amend(ctx, target, func(record *deploymentRecord) (step, error) {
+		events, err := record.move(next, sla.Refusal{}, a.Now())
+		return step{events: events}, err
+	})
 }

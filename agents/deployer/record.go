@@ -1,31 +1,39 @@
 package deployer
 
 import (
-	"context"
+	"cmp"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
-	"github.com/cloud-agency/agency/agents/outbox"
 	"github.com/cloud-agency/agency/descriptors"
 	"github.com/cloud-agency/agency/proto"
+	"github.com/cloud-agency/agency/sla"
 	"github.com/cloud-agency/agency/vendormodules"
 	"github.com/cloud-agency/agency/vendormodules/services"
 )
 
-// deployment is a deployment as the agent holds it.
+// deployment is a deployment as the agent holds it. What memory shows has been written down before.
 type deployment struct {
+	// writing keeps the changes of the record in order; it is taken before mutex.
+	writing sync.Mutex
+
 	mutex     sync.Mutex // guards what follows
 	record    deploymentRecord
 	instances map[string]*instance
-	// interrupt ends the operation at work, and idle is closed when it has ended.
-	interrupt context.CancelCauseFunc
+	working   *working
+}
+
+// working is the operation at work on a deployment.
+type working struct {
+	verb proto.DeploymentVerb
+	// interrupt ends it early, and idle is closed when it has ended.
+	interrupt func(cause error)
 	idle      chan struct{}
 }
 
-// deploymentRecord is a deployment as it is kept.
+// deploymentRecord is a deployment as it is kept. It is copied, and nothing in it is changed in place.
 type deploymentRecord struct {
 	Descriptor descriptors.Deployment      `json:"descriptor"`
 	State      descriptors.DeploymentState `json:"state"`
@@ -38,133 +46,213 @@ type deploymentRecord struct {
 	Hint      string `json:"hint,omitempty"`
 }
 
-// instance is one resource that is, was or will be wanted.
+// planned is the record of a deployment of which nothing stands yet.
+func planned(descriptor descriptors.Deployment, now time.Time) deploymentRecord {
+	counts := make(map[string]int, len(descriptor.Resources))
+	classes := descriptor.Classes()
+	for name := range classes {
+		counts[name] = sla.Instances(classes, name).Min
+	}
+	return deploymentRecord{
+		Descriptor: descriptor, State: descriptors.DeploymentPlanned, Since: now.UTC(), Counts: counts,
+	}
+}
+
+// move takes the record to another state, with the reason and the way out for people, and returns the event that tells
+// of it: none if it is in that state already.
+func (r *deploymentRecord) move(next descriptors.DeploymentState, fault sla.Refusal, now time.Time) ([]proto.Event, error) {
+	changed := r.State != next
+	if changed {
+		if err := descriptors.DeploymentStates.Move(&r.State, next); err != nil {
+			return nil, fmt.Errorf("deployment %s: %w", r.Descriptor.Name, err)
+		}
+		r.Since = now.UTC()
+	}
+	r.Fault, r.Hint = fault.Message, fault.Hint
+	if !changed {
+		return nil, nil
+	}
+	return []proto.Event{r.event()}, nil
+}
+
+// event tells which state the deployment is in.
+func (r *deploymentRecord) event() proto.Event {
+	message := fmt.Sprintf("%s is %s", r.Descriptor.Name, r.State)
+	if r.Fault != "" {
+		message += ": " + r.Fault
+	}
+	return proto.Event{
+		Kind: proto.EventDeploymentChanged, Name: r.Descriptor.Name, Deployment: r.Descriptor.ID, Message: message,
+		State: r.State,
+	}
+}
+
+// snapshot is the record as it is now.
+func (d *deployment) snapshot() deploymentRecord {
+	d.mutex.Lock()
+	defer d.mutex.Unlock()
+	return d.record
+}
+
+// instance is one resource that is, was or will be wanted. The deployment's mutex guards its record.
 type instance struct {
+	// Ref is the record's, which nobody changes: it may be read without the mutex.
+	Ref proto.ResourceRef
+	// writing keeps the changes of the record in order; it is taken before the deployment's mutex.
+	writing sync.Mutex
+	instanceRecord
+}
+
+// instanceRecord is an instance as it is kept. It is copied, and nothing in it is changed in place.
+type instanceRecord struct {
 	Ref proto.ResourceRef `json:"ref"`
-	// Sequence of the last command given for it, and what that was.
-	Sequence uint64             `json:"sequence"`
-	Verb     proto.ResourceVerb `json:"verb"`
+	// Sequence of the last command given for it, 0 before the first.
+	Sequence uint64 `json:"sequence"`
+	// Command is that command, as it was sent.
+	Command proto.ResourceCommand `json:"command"`
+	// Ended says that its end is known.
+	Ended bool `json:"ended,omitempty"`
+	// Uses are the instances that its creation refers to: what it is attached to, and whose addresses it was given.
+	Uses []proto.ResourceRef `json:"uses,omitempty"`
+	// Targets that a balancer is known to have.
+	Targets []vendormodules.Target `json:"targets,omitempty"`
 	// Status as the vendor told it last.
 	Status proto.ResourceStatus `json:"status"`
 }
 
-func (i *instance) key() string { return instanceKey(i.Ref) }
+func (i *instanceRecord) key() string { return instanceKey(i.Ref) }
 
 // command is the id of the last command given for the instance.
-func (i *instance) command() string {
-	return fmt.Sprintf("%s-%s-%d", i.key(), i.Verb, i.Sequence)
+func (i *instanceRecord) command() string {
+	return fmt.Sprintf("%s-%s-%d", i.key(), i.Command.Verb, i.Sequence)
 }
+
+// told says whether the vendor may have heard of the instance.
+func (i *instanceRecord) told() bool { return i.Sequence > 0 }
+
+// creating says that it was told to be created, and that the end of that is not known.
+func (i *instanceRecord) creating() bool {
+	return i.told() && !i.Ended && i.Command.Verb == proto.VerbCreate
+}
+
+// gone says that it was, and is no more.
+func (i *instanceRecord) gone() bool { return i.Status.State == vendormodules.ResourceGone }
 
 // stands says whether there may be something of the instance at the vendor.
-func (i *instance) stands() bool { return i.Status.State != vendormodules.ResourceGone }
+func (i *instanceRecord) stands() bool { return i.told() && !i.gone() }
 
-func (i *instance) running() bool { return i.Status.State == vendormodules.ResourceRunning }
+func (i *instanceRecord) running() bool { return i.Status.State == vendormodules.ResourceRunning }
 
-func instanceKey(ref proto.ResourceRef) string {
-	return fmt.Sprintf("%s-%s-%d-%d", strings.ToLower(ref.Deployment), ref.Class, ref.Index, ref.Generation)
+// take takes over what the vendor says, unless something newer is known.
+func (i *instanceRecord) take(status proto.ResourceStatus) {
+	if !status.Changed.Before(i.Status.Changed) {
+		i.Status = status
+	}
 }
 
-// operation is something that a client asked to be done with a deployment.
+func keptInstance(record instanceRecord) *instance {
+	return &instance{Ref: record.Ref, instanceRecord: record}
+}
+
+func instanceKey(ref proto.ResourceRef) string {
+	return fmt.Sprintf("%s-%s-%d-%d", ref.Deployment, ref.Class, ref.Index, ref.Generation)
+}
+
+// newInstance is an instance that nobody was told of yet.
+func newInstance(descriptor descriptors.Deployment, class string, index, generation int) *instance {
+	bound, name := descriptor.Resources[class], class
+	if bound.Type.RunsMachines() || sla.Instances(descriptor.Classes(), class).Max > 1 {
+		name = fmt.Sprintf("%s-%d", class, index)
+	}
+	ref := proto.ResourceRef{Deployment: descriptor.ID, Class: class, Index: index, Generation: generation}
+	return keptInstance(instanceRecord{Ref: ref, Status: proto.ResourceStatus{
+		Ref: ref, Name: name, Type: bound.Type, Vendor: bound.Vendor, Agreement: bound.Agreement,
+		State: vendormodules.ResourceRequested, Price: bound.Price,
+	}})
+}
+
+// latest is the newest generation of an instance, nil if there was none. The caller holds the deployment's mutex.
+func (d *deployment) latest(class string, index int) *instance {
+	var latest *instance
+	for _, one := range d.instances {
+		if one.Ref.Class == class && one.Ref.Index == index &&
+			(latest == nil || one.Ref.Generation > latest.Ref.Generation) {
+			latest = one
+		}
+	}
+	return latest
+}
+
+// runningOf are the instances of a class that are wanted and run, by index. The caller holds the deployment's mutex.
+func (d *deployment) runningOf(class string) []*instance {
+	var running []*instance
+	for index := 1; index <= d.record.Counts[class]; index++ {
+		if latest := d.latest(class, index); latest != nil && latest.running() {
+			running = append(running, latest)
+		}
+	}
+	return running
+}
+
+// standing are the instances of which something may stand and that a condition holds for, sorted.
+func (d *deployment) standing(condition func(*instance) bool) []*instance {
+	d.mutex.Lock()
+	defer d.mutex.Unlock()
+	var standing []*instance
+	for _, one := range d.instances {
+		if one.stands() && condition(one) {
+			standing = append(standing, one)
+		}
+	}
+	slices.SortFunc(standing, func(x, y *instance) int { return compareRefs(x.Ref, y.Ref) })
+	return standing
+}
+
+func compareRefs(x, y proto.ResourceRef) int {
+	return cmp.Or(cmp.Compare(x.Class, y.Class), cmp.Compare(x.Index, y.Index), cmp.Compare(x.Generation, y.Generation))
+}
+
+func every(*instance) bool { return true }
+
+// operation is something that a client asked to be done with a deployment. Once it is written it is never changed, but
+// replaced.
 type operation struct {
 	ID         string                  `json:"id"`
 	Deployment string                  `json:"deployment"`
 	Command    proto.DeploymentCommand `json:"command"`
 	Taken      time.Time               `json:"taken"`
-	Outcome    *proto.Outcome          `json:"outcome,omitempty"`
+	// Before is the count that a scaled class had.
+	Before  int            `json:"before,omitempty"`
+	Outcome *proto.Outcome `json:"outcome,omitempty"`
+	Ended   time.Time      `json:"ended,omitzero"`
 }
-
-// keepFor is how long what has ended is remembered.
-const keepFor = 24 * time.Hour
 
 // tables are the records in the store.
 type tables struct {
 	deployments services.Table[deploymentRecord]
-	instances   services.Table[instance]
+	instances   services.Table[instanceRecord]
 	operations  services.Table[operation]
 }
 
 func newTables(store services.Store) tables {
 	return tables{
 		services.NewTable[deploymentRecord](store, "deployments", "deployment", 1),
-		services.NewTable[instance](store, "instances", "instance", 1),
+		services.NewTable[instanceRecord](store, "instances", "instance", 1),
 		services.NewTable[operation](store, "operations", "operation", 1),
 	}
 }
 
-func (t tables) deployment(target *deployment) services.Change {
-	return t.deployments.Overwrite(target.record.Descriptor.ID, target.record)
+func (t tables) deployment(record deploymentRecord) services.Change {
+	return t.deployments.Overwrite(record.Descriptor.ID, record)
 }
 
-func (t tables) instance(one *instance) services.Change {
-	return t.instances.Overwrite(one.Ref.Deployment+"."+one.key(), *one)
+func (t tables) instance(record instanceRecord) services.Change {
+	return t.instances.Overwrite(instanceID(record.Ref), record)
 }
 
 func (t tables) operation(one *operation) services.Change {
 	return t.operations.Overwrite(one.ID, *one)
 }
 
-// commit writes changes down together with the events that tell of them. It is not given up when whoever asked has gone.
-func (a *Agent) commit(ctx context.Context, events []proto.Event, changes ...services.Change) error {
-	entries := make([]outbox.Entry, 0, len(events))
-	for _, event := range events {
-		entry := a.outbox.Entry(event)
-		entries, changes = append(entries, entry), append(changes, entry.Change)
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitWithin)
-	defer cancel()
-	for batch := range slices.Chunk(changes, services.MaxChanges) {
-		if err := a.Store.Commit(ctx, batch...); err != nil {
-			return fmt.Errorf("write records: %w", err)
-		}
-	}
-	a.outbox.Committed(entries...)
-	return nil
-}
-
-// commitWithin bounds one commit.
-const commitWithin = 10 * time.Second
-
-// load reads the records of earlier runs and forgets those that nobody can ask for any more.
-func (a *Agent) load(ctx context.Context) error {
-	if err := a.outbox.Load(ctx); err != nil {
-		return err
-	}
-	now := a.Now()
-	var old []services.Change
-	deployments, err := a.tables.deployments.List(ctx)
-	if err != nil {
-		return err
-	}
-	for _, row := range deployments {
-		if row.Value.State == descriptors.DeploymentRemoved && row.Value.Since.Add(keepFor).Before(now) {
-			old = append(old, a.tables.deployments.Discard(row.ID))
-			continue
-		}
-		a.deployments[row.ID] = &deployment{record: row.Value, instances: map[string]*instance{}}
-	}
-	instances, err := a.tables.instances.List(ctx)
-	if err != nil {
-		return err
-	}
-	for _, row := range instances {
-		one := row.Value
-		if owner := a.deployments[one.Ref.Deployment]; owner != nil {
-			owner.instances[one.key()] = &one
-			continue
-		}
-		old = append(old, a.tables.instances.Discard(row.ID))
-	}
-	operations, err := a.tables.operations.List(ctx)
-	if err != nil {
-		return err
-	}
-	for _, row := range operations {
-		one := row.Value
-		if one.Outcome != nil && one.Taken.Add(keepFor).Before(now) {
-			old = append(old, a.tables.operations.Discard(row.ID))
-			continue
-		}
-		a.operations[row.ID] = &one
-	}
-	return a.commit(ctx, nil, old...)
-}
+// instanceID is the instance's id in its table, below that of its deployment.
+func instanceID(ref proto.ResourceRef) string { return ref.Deployment + "." + instanceKey(ref) }

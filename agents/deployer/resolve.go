@@ -9,102 +9,115 @@ import (
 
 	"github.com/cloud-agency/agency/descriptors"
 	"github.com/cloud-agency/agency/proto"
+	"github.com/cloud-agency/agency/sla"
 	"github.com/cloud-agency/agency/vendormodules"
 )
 
-// creation is the command that creates an instance, with everything it refers to resolved.
-func (a *Agent) creation(target *deployment, one *instance) (proto.ResourceCommand, error) {
-	target.mutex.Lock()
-	defer target.mutex.Unlock()
-	name := one.Ref.Class
-	classes := target.record.Descriptor.Classes()
-	class, err := target.resolved(name, classes)
+// creation is the command that creates an instance, with everything it refers to resolved, and the instances that it
+// refers to.
+func (d *deployment) creation(ref proto.ResourceRef) (proto.ResourceCommand, []proto.ResourceRef, error) {
+	d.mutex.Lock()
+	defer d.mutex.Unlock()
+	from := &viewpoint{deployment: d, class: ref.Class, classes: d.record.Descriptor.Classes()}
+	class, err := from.resolved()
 	if err != nil {
-		return proto.ResourceCommand{}, fmt.Errorf("%s: %w", one.Status.Name, err)
+		return proto.ResourceCommand{}, nil, fmt.Errorf("%s: %w", ref.Class, err)
 	}
 	content := proto.ResourceCommand{
-		Verb: proto.VerbCreate, Class: &class, Upload: target.record.Descriptor.Resources[name].Upload,
+		Verb: proto.VerbCreate, Class: &class, Upload: d.record.Descriptor.Resources[ref.Class].Upload,
 	}
-	for _, network := range descriptors.Networks(classes, name) {
-		if latest := target.latest(network, 1); latest != nil {
+	for _, network := range descriptors.Networks(from.classes, ref.Class) {
+		if latest := d.latest(network, 1); latest != nil {
 			content.Networks = append(content.Networks, latest.Ref)
+			from.uses = append(from.uses, latest.Ref)
 		}
 	}
 	for _, volume := range slices.Sorted(maps.Keys(class.Volumes)) {
-		if latest := target.latest(volume, one.Ref.Index); latest != nil {
+		if latest := d.latest(volume, ref.Index); latest != nil {
 			content.Volumes = append(content.Volumes, proto.MountRef{Volume: latest.Ref, Mount: class.Volumes[volume]})
+			from.uses = append(from.uses, latest.Ref)
 		}
 	}
 	if class.Type == descriptors.LoadBalancer {
-		content.Targets, err = target.targets(name, class, classes)
+		content.Targets, err = from.targets()
 	}
-	return content, err
+	return content, from.uses, err
 }
 
-// resolved is a class with what its references stand for.
-func (d *deployment) resolved(name string, classes map[string]descriptors.Class) (descriptors.Class, error) {
-	class := classes[name]
-	lookup := func(reference descriptors.Reference) (string, error) { return d.lookup(name, reference, classes) }
+// viewpoint is a class that others are seen from. Whoever uses it holds the deployment's mutex.
+type viewpoint struct {
+	deployment *deployment
+	class      string
+	classes    map[string]descriptors.Class
+	// uses are the instances that references were resolved with.
+	uses []proto.ResourceRef
+}
+
+// resolved is the class with what its references stand for.
+func (v *viewpoint) resolved() (descriptors.Class, error) {
+	class := v.classes[v.class]
 	var err error
 	class.Run = slices.Clone(class.Run)
 	for i, command := range class.Run {
-		if class.Run[i], err = descriptors.Resolve(command, lookup); err != nil {
+		if class.Run[i], err = descriptors.Resolve(command, v.lookup); err != nil {
 			return class, err
 		}
 	}
 	class.Environment = maps.Clone(class.Environment)
 	for key, value := range class.Environment {
-		if class.Environment[key], err = descriptors.Resolve(value, lookup); err != nil {
+		if class.Environment[key], err = descriptors.Resolve(value, v.lookup); err != nil {
 			return class, err
 		}
 	}
-	class.UserData, err = descriptors.Resolve(class.UserData, lookup)
+	class.UserData, err = descriptors.Resolve(class.UserData, v.lookup)
 	return class, err
 }
 
-// lookup is what a reference stands for now, as seen from a class.
-func (d *deployment) lookup(
-	from string, reference descriptors.Reference, classes map[string]descriptors.Class,
-) (string, error) {
-	class := classes[reference.Class]
-	running := d.runningOf(reference.Class)
+// lookup is what a reference stands for now.
+func (v *viewpoint) lookup(reference descriptors.Reference) (string, error) {
+	class := v.classes[reference.Class]
+	running := v.deployment.runningOf(reference.Class)
 	if len(running) == 0 {
 		return "", fmt.Errorf("%s does not run", reference.Class)
 	}
+	first := running[0]
 	switch reference.Attribute {
 	case descriptors.AttributePort:
 		return strconv.Itoa(class.Listen), nil
 	case descriptors.AttributeSize:
 		return class.Size.String(), nil
 	case descriptors.AttributeName:
-		return running[0].Status.Name, nil
+		return first.Status.Name, nil
 	case descriptors.AttributeRange:
-		if len(running[0].Status.Addresses) == 0 {
+		v.uses = append(v.uses, first.Ref)
+		if len(first.Status.Addresses) == 0 {
 			return "", fmt.Errorf("%s has no range of addresses", reference.Class)
 		}
-		return running[0].Status.Addresses[0].Address, nil
+		return first.Status.Addresses[0].Address, nil
 	case descriptors.AttributeAddress:
-		return d.addressOf(from, running[0], classes)
+		v.uses = append(v.uses, first.Ref)
+		return v.addressOf(first)
 	case descriptors.AttributeAddresses:
-		addresses := make([]string, 0, len(running))
-		for _, one := range running {
-			address, err := d.addressOf(from, one, classes)
-			if err != nil {
+		addresses := make([]string, len(running))
+		for i, one := range running {
+			var err error
+			if addresses[i], err = v.addressOf(one); err != nil {
 				return "", err
 			}
-			addresses = append(addresses, address)
+			v.uses = append(v.uses, one.Ref)
 		}
 		return strings.Join(addresses, ","), nil
 	}
 	return "", fmt.Errorf("%s has no %q", reference.Class, reference.Attribute)
 }
 
-// addressOf is where a class reaches an instance: on a network that both are on, else at a public address.
-func (d *deployment) addressOf(from string, one *instance, classes map[string]descriptors.Class) (string, error) {
+// addressOf is where the class reaches an instance: on a network that both are on, else at a public address.
+func (v *viewpoint) addressOf(one *instance) (string, error) {
 	shared := map[string]bool{}
-	other := descriptors.Networks(classes, one.Ref.Class)
-	for _, network := range descriptors.Networks(classes, from) {
-		if latest := d.latest(network, 1); latest != nil && slices.Contains(other, network) {
+	other := descriptors.Networks(v.classes, one.Ref.Class)
+	for _, network := range descriptors.Networks(v.classes, v.class) {
+		latest := v.deployment.latest(network, 1)
+		if latest != nil && slices.Contains(other, network) && latest.Status.Vendor == one.Status.Vendor {
 			shared[latest.Status.ID] = true
 		}
 	}
@@ -118,23 +131,23 @@ func (d *deployment) addressOf(from string, one *instance, classes map[string]de
 			return address.Address, nil
 		}
 	}
-	return "", fmt.Errorf("%s has no address that %s can reach: put both on one network", one.Status.Name, from)
+	return "", sla.Refusal{
+		Code:    sla.RefusedPlacement,
+		Message: fmt.Sprintf("%s has no address that %s can reach", one.Status.Name, v.class),
+		Hint:    fmt.Sprintf("put %s and %s on one network", one.Ref.Class, v.class),
+	}
 }
 
-// targets are the running machines behind a balancer.
-func (d *deployment) targets(
-	balancer string, class descriptors.Class, classes map[string]descriptors.Class, without ...*instance,
-) ([]vendormodules.Target, error) {
+// targets are the running machines behind the class, a balancer.
+func (v *viewpoint) targets() ([]vendormodules.Target, error) {
+	balancer := v.classes[v.class]
 	targets := []vendormodules.Target{}
-	for _, one := range d.runningOf(class.Targets) {
-		if slices.Contains(without, one) {
-			continue
-		}
-		address, err := d.addressOf(balancer, one, classes)
+	for _, one := range v.deployment.runningOf(balancer.Targets) {
+		address, err := v.addressOf(one)
 		if err != nil {
 			return nil, err
 		}
-		targets = append(targets, vendormodules.Target{Name: one.Status.Name, Address: address, Port: class.TargetPort})
+		targets = append(targets, vendormodules.Target{Name: one.Status.Name, Address: address, Port: balancer.TargetPort})
 	}
 	return targets, nil
 }

@@ -1,12 +1,14 @@
 package deployer
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"go.uber.org/zap"
 
@@ -16,104 +18,145 @@ import (
 	"github.com/cloud-agency/agency/vendormodules/services"
 )
 
-// errRemoved interrupts an operation whose deployment is to be removed.
-var errRemoved = errors.New("interrupted: the deployment is being removed")
-
 // take takes a command on: it is admitted, written down, started, and agreed to. A repeat is answered with what is
 // known.
 func (a *Agent) take(ctx context.Context, message proto.Message) proto.Message {
 	command, err := proto.Decode[proto.DeploymentCommand](message)
-	if err == nil && services.CheckKey(message.Command) != nil {
-		err = fmt.Errorf("operation id %q: write letters, digits, - and _", message.Command)
+	if err == nil {
+		err = checkToken("operation id", message.Command)
 	}
 	if err != nil {
 		return proto.Misunderstood(message, err)
 	}
+	a.taking.Lock()
+	defer a.taking.Unlock()
 	a.mutex.Lock()
-	defer a.mutex.Unlock()
-	if known := a.operations[message.Command]; known != nil {
-		return proto.Ended(message, known.Outcome)
+	known := a.operations[message.Command]
+	a.mutex.Unlock()
+	if known != nil {
+		return repeat(message, known, command)
 	}
 	taken := &operation{ID: message.Command, Command: command, Taken: a.Now().UTC()}
 	target, refusal := a.admit(taken)
 	if refusal != nil {
 		return proto.Refusing(message, proto.Refuse, *refusal)
 	}
-	taken.Deployment = target.record.Descriptor.ID
-	target.mutex.Lock()
-	before := target.record.Operation
-	target.record.Operation = taken.ID
-	written := []services.Change{a.tables.operation(taken), a.tables.deployment(target)}
-	target.mutex.Unlock()
-	if err := a.commit(ctx, nil, written...); err != nil {
-		target.mutex.Lock()
-		target.record.Operation = before
-		target.mutex.Unlock()
+	if err := a.admitted(ctx, target, taken); err != nil {
 		a.Log.Error("operation not written down", zap.String("operation", taken.ID), zap.Error(err))
+		if known, _, err := a.tables.operations.Get(ctx, taken.ID); err == nil && known.ID == taken.ID {
+			return proto.Message{} // it is written all the same, and the next start takes it up: who asked asks again
+		}
 		return proto.Refusing(message, proto.Refuse, sla.Refusal{Code: sla.RefusedInternal, Message: err.Error()})
 	}
-	a.operations[taken.ID] = taken
-	a.deployments[taken.Deployment] = target
 	a.start(target, taken)
 	return message.Reply(proto.Agree)
 }
 
-// admit says which deployment an operation concerns, or why it is not taken on. The caller holds the mutex.
+// repeat answers a command that came before.
+func repeat(message proto.Message, known *operation, again proto.DeploymentCommand) proto.Message {
+	first := known.Command
+	if first.Verb != again.Verb || first.Name != again.Name || first.Class != again.Class || first.Count != again.Count {
+		return proto.Refusing(message, proto.Refuse, sla.Refusal{
+			Code: sla.RefusedConflict, Message: fmt.Sprintf("operation id %s was used for another %s", known.ID, first.Verb),
+		})
+	}
+	return proto.Ended(message, known.Outcome)
+}
+
+// admitted writes down that an operation is taken on, and the deployment with it if it is new.
+func (a *Agent) admitted(ctx context.Context, target *deployment, taken *operation) error {
+	return a.amend(ctx, target, func(record *deploymentRecord) (step, error) {
+		var events []proto.Event
+		if descriptor := taken.Command.Descriptor; descriptor != nil && !same(*descriptor, record.Descriptor) {
+			edited := planned(*descriptor, a.Now())
+			record.Descriptor, record.Counts = edited.Descriptor, edited.Counts
+		}
+		if record.Operation == "" && record.State == descriptors.DeploymentPlanned {
+			events = append(events, record.event())
+		}
+		record.Operation, taken.Deployment = taken.ID, record.Descriptor.ID
+		taken.Before = record.Counts[taken.Command.Class]
+		return step{
+			changes: []services.Change{a.tables.operation(taken)}, events: events,
+			memory: func() {
+				a.mutex.Lock()
+				defer a.mutex.Unlock()
+				a.operations[taken.ID] = taken
+				a.deployments[taken.Deployment] = target
+			},
+		}, nil
+	})
+}
+
+// admit says which deployment an operation concerns, or why it is not taken on.
 func (a *Agent) admit(taken *operation) (*deployment, *sla.Refusal) {
 	if taken.Command.Verb == proto.DeploymentDeploy {
 		return a.admitDeploy(taken.Command.Descriptor)
 	}
-	target := a.standing(taken.Command.Name)
-	if target == nil || target.state() == descriptors.DeploymentRemoved {
-		return nil, &sla.Refusal{
-			Code: sla.RefusedNotFound, Message: fmt.Sprintf("there is no deployment %q", taken.Command.Name),
-			Hint: "`agency status` lists those that stand",
-		}
+	target := a.find(taken.Command.Name)
+	if target == nil || target.snapshot().State == descriptors.DeploymentRemoved {
+		refusal := unknown(taken.Command.Name)
+		return nil, &refusal
 	}
 	switch taken.Command.Verb {
 	case proto.DeploymentRemove:
 		return target, nil
 	case proto.DeploymentScale:
-		return target, a.admitScale(target, taken.Command)
+		return target, a.admitScale(target.snapshot(), taken.Command)
 	}
 	return nil, &sla.Refusal{Code: sla.RefusedBadRequest, Message: fmt.Sprintf("no verb %q", taken.Command.Verb)}
+}
+
+func unknown(name string) sla.Refusal {
+	return sla.Refusal{
+		Code: sla.RefusedNotFound, Message: fmt.Sprintf("there is no deployment %q", name),
+		Hint: "`agency status` lists those that stand",
+	}
 }
 
 func (a *Agent) admitDeploy(descriptor *descriptors.Deployment) (*deployment, *sla.Refusal) {
 	if err := check(descriptor); err != nil {
 		return nil, &sla.Refusal{Code: sla.RefusedBadRequest, Message: err.Error()}
 	}
+	a.mutex.Lock()
 	target := a.deployments[descriptor.ID]
+	a.mutex.Unlock()
 	if target == nil {
-		if other := a.standing(descriptor.Name); other != nil {
+		if a.find(descriptor.Name) != nil {
 			return nil, &sla.Refusal{
-				Code: sla.RefusedConflict, Message: fmt.Sprintf("a deployment %q stands already", descriptor.Name),
+				Code: sla.RefusedConflict, Message: fmt.Sprintf("another deployment %q stands already", descriptor.Name),
 				Hint: fmt.Sprintf("`agency remove %s` first, or submit --as another name", descriptor.Name),
 			}
 		}
-		counts := map[string]int{}
-		classes := descriptor.Classes()
-		for name := range classes {
-			counts[name] = sla.Instances(classes, name).Min
-		}
-		return &deployment{
-			record: deploymentRecord{
-				Descriptor: *descriptor, State: descriptors.DeploymentPlanned, Since: a.Now().UTC(), Counts: counts,
-			},
-			instances: map[string]*instance{},
-		}, nil
+		return &deployment{record: planned(*descriptor, a.Now()), instances: map[string]*instance{}}, nil
 	}
-	if refusal := a.busy(target); refusal != nil {
+	record := target.snapshot()
+	if refusal := a.busy(record); refusal != nil {
 		return nil, refusal
 	}
-	switch target.state() {
-	case descriptors.DeploymentPlanned, descriptors.DeploymentFailed, descriptors.DeploymentRunning, descriptors.DeploymentDegraded:
-		return target, nil
+	switch record.State {
+	case descriptors.DeploymentRemoving, descriptors.DeploymentRemoved:
+		return nil, &sla.Refusal{
+			Code: sla.RefusedState, Message: fmt.Sprintf("deployment %s is %s", record.Descriptor.Name, record.State),
+			Hint: "submit the application again",
+		}
 	}
-	return nil, &sla.Refusal{
-		Code: sla.RefusedState, Message: fmt.Sprintf("deployment %s is %s", descriptor.Name, target.state()),
-		Hint: "submit the application again",
+	if !same(*descriptor, record.Descriptor) && len(target.standing(every)) > 0 {
+		return nil, &sla.Refusal{
+			Code:    sla.RefusedConflict,
+			Message: fmt.Sprintf("%s stands as another descriptor says", record.Descriptor.Name),
+			Hint: fmt.Sprintf("`agency remove %s` and submit the application again, or deploy the descriptor that it has",
+				record.Descriptor.Name),
+		}
 	}
+	return target, nil
+}
+
+// same compares descriptors by what they say.
+func same(one, other descriptors.Deployment) bool {
+	first, firstErr := json.Marshal(one)
+	second, secondErr := json.Marshal(other)
+	return firstErr == nil && secondErr == nil && bytes.Equal(first, second)
 }
 
 // check makes of a descriptor that came over the bus what reading it from a file would have made: complete and sound,
@@ -126,25 +169,35 @@ func check(descriptor *descriptors.Deployment) error {
 	if err != nil {
 		return fmt.Errorf("deployment descriptor: %w", err)
 	}
-	*descriptor, err = descriptors.ReadDeployment("deployment", encoded)
-	return err
+	if *descriptor, err = descriptors.ReadDeployment("deployment", encoded); err != nil {
+		return err
+	}
+	return checkToken("deployment id", descriptor.ID)
 }
 
-func (a *Agent) admitScale(target *deployment, command proto.DeploymentCommand) *sla.Refusal {
-	classes := target.record.Descriptor.Classes()
+// longestToken leaves room for all that is made of an id: it becomes a part of keys and of other ids.
+const longestToken = 64
+
+// checkToken says what is wrong with an id.
+func checkToken(what, id string) error {
+	if services.CheckKey(id) != nil || strings.Contains(id, ".") || len(id) > longestToken {
+		return fmt.Errorf("%s %q: write letters, digits, - and _, at most %d", what, id, longestToken)
+	}
+	return nil
+}
+
+func (a *Agent) admitScale(record deploymentRecord, command proto.DeploymentCommand) *sla.Refusal {
+	classes := record.Descriptor.Classes()
 	class, found := classes[command.Class]
 	switch {
 	case !found || !class.Type.RunsMachines():
-		var machines []string
-		for _, name := range slices.Sorted(maps.Keys(classes)) {
-			if classes[name].Type.RunsMachines() {
-				machines = append(machines, name)
-			}
-		}
+		machines := slices.DeleteFunc(slices.Sorted(maps.Keys(classes)), func(name string) bool {
+			return !classes[name].Type.RunsMachines()
+		})
 		return &sla.Refusal{
 			Code:    sla.RefusedNotFound,
-			Message: fmt.Sprintf("%s has no machines called %q", target.record.Descriptor.Name, command.Class),
-			Hint:    fmt.Sprintf("it has %v", machines),
+			Message: fmt.Sprintf("%s has no machines called %q", record.Descriptor.Name, command.Class),
+			Hint:    "it has " + strings.Join(machines, ", "),
 		}
 	case !class.Count.Contains(command.Count):
 		return &sla.Refusal{
@@ -153,12 +206,12 @@ func (a *Agent) admitScale(target *deployment, command proto.DeploymentCommand) 
 			Hint:    "more needs a new call for proposals: submit the application with a wider range",
 		}
 	}
-	if refusal := a.busy(target); refusal != nil {
+	if refusal := a.busy(record); refusal != nil {
 		return refusal
 	}
-	if state := target.state(); state != descriptors.DeploymentRunning && state != descriptors.DeploymentDegraded {
+	if record.State != descriptors.DeploymentRunning && record.State != descriptors.DeploymentDegraded {
 		return &sla.Refusal{
-			Code: sla.RefusedState, Message: fmt.Sprintf("deployment %s is %s", target.record.Descriptor.Name, state),
+			Code: sla.RefusedState, Message: fmt.Sprintf("deployment %s is %s", record.Descriptor.Name, record.State),
 			Hint: "it can be scaled when it runs",
 		}
 	}
@@ -166,20 +219,40 @@ func (a *Agent) admitScale(target *deployment, command proto.DeploymentCommand) 
 }
 
 // busy refuses an operation while another is at work.
-func (a *Agent) busy(target *deployment) *sla.Refusal {
-	current := a.operations[target.record.Operation]
-	if current == nil || current.Outcome != nil {
+func (a *Agent) busy(record deploymentRecord) *sla.Refusal {
+	current := a.unfinished(record)
+	if current == nil {
 		return nil
 	}
 	return &sla.Refusal{
 		Code:    sla.RefusedConflict,
-		Message: fmt.Sprintf("%s is under way for %s", current.Command.Verb, target.record.Descriptor.Name),
+		Message: fmt.Sprintf("%s is under way for %s", current.Command.Verb, record.Descriptor.Name),
 		Hint:    "`agency watch " + current.ID + "` follows it",
 	}
 }
 
-func (d *deployment) state() descriptors.DeploymentState {
-	d.mutex.Lock()
-	defer d.mutex.Unlock()
-	return d.record.State
+// unfinished is the operation under way, nil if there is none.
+func (a *Agent) unfinished(record deploymentRecord) *operation {
+	a.mutex.Lock()
+	defer a.mutex.Unlock()
+	if current := a.operations[record.Operation]; current != nil && current.Outcome == nil {
+		return current
+	}
+	return nil
+}
+
+// find is the deployment of that id, or the one of that name that has not been removed.
+func (a *Agent) find(name string) *deployment {
+	a.mutex.Lock()
+	defer a.mutex.Unlock()
+	if found := a.deployments[name]; found != nil {
+		return found
+	}
+	for _, candidate := range a.deployments {
+		record := candidate.snapshot()
+		if record.Descriptor.Name == name && record.State != descriptors.DeploymentRemoved {
+			return candidate
+		}
+	}
+	return nil
 }

@@ -1,0 +1,191 @@
+package deployer_test
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+
+	"github.com/cloud-agency/agency/agents/bus"
+	"github.com/cloud-agency/agency/descriptors"
+	"github.com/cloud-agency/agency/proto"
+	"github.com/cloud-agency/agency/sla"
+)
+
+// broker agrees with vendors for the tests and ends their agreements when the deployer asks for it.
+type broker struct {
+	t    testing.TB
+	peer *bus.Peer
+
+	mutex      sync.Mutex
+	agreements map[string][]sla.Agreement // by deployment
+	// script may answer a cancellation otherwise than with the agreements' ends.
+	script func(message proto.Message) (answer proto.Message, is bool)
+}
+
+func startBroker(t testing.TB, peer *bus.Peer) *broker {
+	t.Helper()
+	b := &broker{t: t, peer: peer, agreements: map[string][]sla.Agreement{}}
+	service, err := peer.Serve(context.Background(), bus.Endpoint{
+		Name: "command", Subject: proto.SubjectBrokerCommand, Handle: b.cancel,
+		Accepts: map[proto.Performative][]proto.Role{proto.Cancel: {proto.RoleDeployer}},
+	})
+	must(t, err)
+	t.Cleanup(func() { must(t, service.Close()) })
+	return b
+}
+
+// agree makes agreements with the vendors of the classes and returns what is to be deployed under them.
+func (b *broker) agree(application descriptors.Application, vendors map[string]string) descriptors.Deployment {
+	b.t.Helper()
+	deployment := descriptors.Deployment{
+		ID: ulid.Make().String(), Name: application.Name, Application: application.Name, Call: ulid.Make().String(),
+		Created: time.Now().UTC(), Currency: "EUR", OnFailure: descriptors.RollBack,
+		Resources: map[string]descriptors.BoundClass{},
+	}
+	for _, vendor := range slices.Compact(slices.Sorted(maps.Values(vendors))) {
+		part := application
+		part.Resources = maps.Clone(application.Resources)
+		maps.DeleteFunc(part.Resources, func(class string, _ descriptors.Class) bool { return vendors[class] != vendor })
+		agreement := b.contract(vendor, deployment.ID, descriptors.Call(part, deployment.Call, 1, time.Now().Add(patience)))
+		for class, offer := range agreement.Classes {
+			deployment.Resources[class] = descriptors.BoundClass{
+				Class: application.Resources[class], Vendor: vendor, Agreement: agreement.ID, Price: offer.Unit,
+			}
+		}
+		b.mutex.Lock()
+		b.agreements[deployment.ID] = append(b.agreements[deployment.ID], agreement)
+		b.mutex.Unlock()
+	}
+	return deployment
+}
+
+// contract accepts what a vendor proposes.
+func (b *broker) contract(vendor, deployment string, call descriptors.CallForProposals) sla.Agreement {
+	b.t.Helper()
+	message := proto.Message{
+		Performative: proto.CallForProposal, Protocol: proto.ContractNet, Conversation: call.ID, Round: 1, ReplyBy: call.ReplyBy,
+	}
+	must(b.t, proto.Encode(&message, call))
+	reply := <-b.peer.Gather(context.Background(), message, []string{proto.SubjectCall(vendor)}, time.Second)
+	must(b.t, reply.Err)
+	proposal, err := proto.Decode[sla.Proposal](reply.Message)
+	must(b.t, err)
+	if len(proposal.Refusals) > 0 {
+		b.t.Fatalf("%s refuses %v", vendor, proposal.Refusals)
+	}
+	agreement := sla.Agreement{
+		ID: ulid.Make().String(), Call: call.ID, Proposal: proposal.ID, Vendor: vendor, Deployment: deployment,
+		Classes: proposal.Offers, State: sla.AgreementPending,
+	}
+	message = proto.Message{
+		Performative: proto.AcceptProposal, Protocol: proto.ContractNet, Receiver: proto.Vendor(vendor), Command: agreement.ID,
+	}
+	must(b.t, proto.Encode(&message, proto.Acceptance{Agreement: agreement}))
+	answer, err := b.peer.Ask(context.Background(), proto.SubjectCommand(vendor), message)
+	must(b.t, err)
+	agreement, err = proto.Decode[sla.Agreement](answer)
+	must(b.t, err)
+	return agreement
+}
+
+func (b *broker) onCancel(script func(proto.Message) (proto.Message, bool)) {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	b.script = script
+}
+
+// cancel ends the agreements of a deployment.
+func (b *broker) cancel(ctx context.Context, message proto.Message) proto.Message {
+	content, err := proto.Decode[proto.Cancellation](message)
+	if err != nil {
+		return proto.Misunderstood(message, err)
+	}
+	b.mutex.Lock()
+	script, agreements := b.script, b.agreements[content.Name]
+	b.mutex.Unlock()
+	if script != nil {
+		if answer, is := script(message); is {
+			return answer
+		}
+	}
+	if len(agreements) == 0 {
+		return proto.Refusing(message, proto.Failure, sla.Refusal{Code: sla.RefusedNotFound, Message: "no such deployment"})
+	}
+	for _, agreement := range agreements {
+		ending := proto.Message{
+			Performative: proto.Cancel, Protocol: proto.ContractNet, Receiver: proto.Vendor(agreement.Vendor),
+			Command: ulid.Make().String(),
+		}
+		if err := proto.Encode(&ending, proto.Cancellation{Agreement: agreement.ID, Proposal: agreement.Proposal}); err != nil {
+			return proto.Misunderstood(message, err)
+		}
+		answer, err := b.peer.Ask(ctx, proto.SubjectCommand(agreement.Vendor), ending)
+		if err != nil {
+			return message.Reply(proto.Agree)
+		}
+		if refusal, refused := proto.AsRefusal(answer); refused {
+			return proto.Refusing(message, proto.Failure, refusal)
+		}
+	}
+	b.mutex.Lock()
+	delete(b.agreements, content.Name)
+	b.mutex.Unlock()
+	return proto.Answer(message, proto.Inform, proto.AgreementList{})
+}
+
+// agreed says how many agreements stand.
+func (b *broker) agreed() int {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	return len(b.agreements)
+}
+
+// application reads one from YAML.
+func application(t testing.TB, source string) descriptors.Application {
+	t.Helper()
+	read, err := descriptors.ReadApplication("test.yaml", []byte(source))
+	must(t, err)
+	return read
+}
+
+// webshop is a database with a volume, machines behind a balancer, and a network.
+const webshop = `
+name: webshop
+resources:
+  lan:   { type: network, private: true, members: [web, db, front] }
+  data:  { type: volume, size: 2GiB }
+  db:    { type: compute, image: shell, volumes: { data: /var/lib/db }, run: ["print in ${lan.range} on ${data.size}"] }
+  web:   { type: cluster, image: shell, count: 2..4, run: ["print db ${db.address} ${db.name}"] }
+  front: { type: load-balancer, targets: web, listen: 8080 }
+`
+
+// webshopNames are the names of what a webshop consists of.
+const webshopNames = "data db-1 front lan web-1 web-2"
+
+// webshop agrees about one at a single vendor.
+func (h *house) webshop() descriptors.Deployment {
+	h.t.Helper()
+	return h.agree(webshop, "")
+}
+
+// agree agrees about an application at the vendors of its classes, or at the only one.
+func (h *house) agree(source, only string, elsewhere ...string) descriptors.Deployment {
+	h.t.Helper()
+	read := application(h.t, source)
+	if only == "" {
+		only = slices.Sorted(maps.Keys(h.vendors))[0]
+	}
+	vendors := map[string]string{}
+	for class := range read.Resources {
+		vendors[class] = only
+	}
+	for i := 0; i+1 < len(elsewhere); i += 2 {
+		vendors[elsewhere[i]] = elsewhere[i+1]
+	}
+	return h.broker.agree(read, vendors)
+}
