@@ -15,9 +15,6 @@ type alone struct {
 	Data        string `placeholder:"DIR" help:"Directory of the agent's own ($AGENCY_DATA)."`
 }
 
-// maker makes an agent of its parts.
-type maker func(context.Context, parts) (agent, func() error, error)
-
 // runAlone runs one agent until it is told to stop. The bus need not be there yet.
 func (s *session) runAlone(ctx context.Context, flags alone, identity proto.Identity, settings configuration, make maker) error {
 	credentials, err := s.ownCredentials(flags, identity)

@@ -88,7 +88,7 @@ func servedBy(plan sla.Plan, class string) string {
 func (s *session) showWhyNot(offers proto.Offers, shown int) {
 	for _, plan := range offers.Plans[:shown] {
 		if plan.Remark != "" {
-			s.screen.Line("%s", present.Wrap(fmt.Sprintf("Plan %d: %s", plan.Rank, plan.Remark), s.screen.Width, 8))
+			s.screen.Line("%s", s.screen.Prose(fmt.Sprintf("Plan %d: %s", plan.Rank, plan.Remark), 8))
 		}
 	}
 	if hidden := len(offers.Plans) - shown; hidden > 0 {
@@ -99,7 +99,7 @@ func (s *session) showWhyNot(offers proto.Offers, shown int) {
 		if obstacle.Hint != "" {
 			text += " (" + obstacle.Hint + ")"
 		}
-		s.screen.Line("%s", present.Wrap(text, s.screen.Width, 10))
+		s.screen.Line("%s", s.screen.Prose(text, 10))
 	}
 	if len(offers.Plans) == 0 && len(offers.Obstacles) == 0 {
 		s.screen.Line("The call brought no plan.")

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -80,6 +81,9 @@ func decodeConfiguration(file string, content []byte) (configuration, error) {
 	_, vendorFaults := settings.vendors()
 	faults = append(faults, vendorFaults...)
 	if len(faults) > 0 {
+		slices.SortStableFunc(faults, func(a, b descriptors.Fault) int {
+			return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+		})
 		return settings, &wrongFile{faults}
 	}
 	return settings, nil

@@ -100,14 +100,14 @@ func (v demoVerb) act(ctx context.Context, s *session, h *house, began time.Time
 	if err != nil {
 		return err
 	}
-	stage := &stage{session: s, agency: client.New(peer), house: h, began: began, file: file}
-	err = stage.show(ctx)
+	course := &show{session: s, agency: client.New(peer), house: h, began: began, file: file}
+	err = course.run(ctx)
 	if err == nil && v.Keep {
-		stage.keep(ctx)
+		course.keep(ctx)
 	}
 	clean, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanWithin)
 	defer cancel()
-	err = errors.Join(err, stage.clean(clean))
+	err = errors.Join(err, course.clean(clean))
 	if interrupted(ctx) && client.ClassOf(err) == client.Unknown {
 		return nil // everything was removed, as Ctrl-C asked for
 	}
@@ -148,7 +148,7 @@ type leftOver struct{ what string }
 func (l *leftOver) Error() string { return l.what }
 
 // keep leaves everything running until Ctrl-C.
-func (st *stage) keep(ctx context.Context) {
+func (st *show) keep(ctx context.Context) {
 	s := st.session
 	s.screen.Line("")
 	s.screen.Line("It goes on running. In a second terminal:")

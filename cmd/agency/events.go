@@ -51,6 +51,6 @@ func (s *session) showEvent(format present.Format, event proto.Event) error {
 	if event.Name != "" {
 		line += event.Name + ": "
 	}
-	s.screen.Line("%s", present.Wrap(line+event.Message, s.screen.Width, hang))
+	s.screen.Line("%s", s.screen.Prose(line+event.Message, hang))
 	return nil
 }

@@ -88,10 +88,10 @@ func (s *session) showEnd(deployment proto.DeploymentStatus) {
 
 func (s *session) showFault(deployment proto.DeploymentStatus) {
 	if deployment.Fault != "" {
-		s.screen.Line("%s", present.Wrap(deployment.Fault, s.screen.Width, 2))
+		s.screen.Line("%s", s.screen.Prose(deployment.Fault, 2))
 	}
 	if deployment.Hint != "" {
-		s.screen.Line("Next: %s", present.Wrap(deployment.Hint, s.screen.Width, 6))
+		s.screen.Line("Next: %s", s.screen.Prose(deployment.Hint, 6))
 	}
 }
 

@@ -136,26 +136,49 @@ func (h *house) openDoor(s *session) error {
 	return err
 }
 
-// inhabit runs all agents of the house until the context ends, and calls ready once all of them serve.
+// inhabit runs all agents of the house until the context ends, and calls ready once all of them serve. Those that watch
+// the others come after them and go before them.
 func (h *house) inhabit(ctx context.Context, ready func() error) error {
-	roles, err := h.roles()
+	workers, watchers, err := h.roles()
 	if err != nil {
 		return err
 	}
-	group, ctx := errgroup.WithContext(ctx)
+	return stage(ctx, workers, func(ctx context.Context) error {
+		return stage(ctx, watchers, func(ctx context.Context) error {
+			if err := ready(); err != nil {
+				return err
+			}
+			<-ctx.Done()
+			return nil
+		})
+	})
+}
+
+// stage runs agents and, once all of them serve, what comes after them. They end when that has ended; if one of them
+// fails, so does everything.
+func stage(ctx context.Context, roles []role, then func(context.Context) error) error {
+	running, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	group, running := errgroup.WithContext(running)
 	serving := make(chan struct{}, len(roles))
 	for _, role := range roles {
-		group.Go(func() error { return role.run(ctx, func() { serving <- struct{}{} }) })
+		group.Go(func() error { return role.run(running, func() { serving <- struct{}{} }) })
 	}
 	group.Go(func() error {
+		defer stop()
 		for range roles {
 			select {
 			case <-serving:
+			case <-running.Done():
+				return nil
 			case <-ctx.Done():
 				return nil
 			}
 		}
-		return ready()
+		after, cancel := context.WithCancel(ctx)
+		defer cancel()
+		defer context.AfterFunc(running, cancel)()
+		return then(after)
 	})
 	return group.Wait()
 }

@@ -8,36 +8,43 @@ import (
 	"github.com/cloud-agency/agency/cmd/agency/present"
 	"github.com/cloud-agency/agency/descriptors/quantity"
 	"github.com/cloud-agency/agency/proto"
-	"github.com/cloud-agency/agency/sla"
 )
 
-// measuredText tells what was last measured of a resource, in few words.
+// measuredText tells in few words what was last measured of a resource; -o json has all of it.
 func measuredText(samples []proto.Sample, resource proto.ResourceStatus) string {
 	for _, sample := range samples {
 		if sample.Resource != resource.Ref {
 			continue
 		}
-		parts := make([]string, 0, len(sample.Measurements))
+		values := make(map[string]float64, len(sample.Measurements))
 		for _, measurement := range sample.Measurements {
-			parts = append(parts, measurementText(measurement))
+			values[measurement.Metric] = measurement.Value
 		}
-		return strings.Join(parts, ", ")
+		return measurementsText(values)
 	}
 	return ""
 }
 
-// measurementText writes a measurement by the unit that its metric's name ends in.
-func measurementText(measurement sla.Measurement) string {
-	what, unit := measurement.Metric, ""
-	if at := strings.LastIndexByte(what, '-'); at >= 0 {
-		what, unit = what[:at], what[at+1:]
+// measurementsText writes those metrics that people look at first.
+func measurementsText(values map[string]float64) string {
+	var parts []string
+	add := func(metric string, show func(float64) string) {
+		if value, measured := values[metric]; measured {
+			parts = append(parts, show(value))
+		}
 	}
-	what = strings.ReplaceAll(what, "-", " ")
-	switch unit {
-	case "bytes":
-		return what + " " + present.Size(quantity.Bytes(measurement.Value))
-	case "seconds":
-		return what + " " + present.Span(time.Duration(measurement.Value*float64(time.Second)).Round(time.Millisecond))
-	}
-	return fmt.Sprintf("%s %.6g", strings.ReplaceAll(measurement.Metric, "-", " "), measurement.Value)
+	add("cpu-seconds", func(value float64) string { return "cpu " + seconds(value) })
+	add("memory-bytes", func(value float64) string { return present.Size(quantity.Bytes(value)) })
+	add("uptime-seconds", func(value float64) string { return "up " + seconds(value) })
+	add("requests", func(value float64) string { return present.Count(int(value), "request") })
+	add("healthy-targets", func(value float64) string {
+		return fmt.Sprintf("%.0f of %.0f healthy", value, values["targets"])
+	})
+	add("used-bytes", func(value float64) string { return present.Size(quantity.Bytes(value)) + " used" })
+	add("members", func(value float64) string { return present.Count(int(value), "member") })
+	return strings.Join(parts, ", ")
+}
+
+func seconds(value float64) string {
+	return present.Span(time.Duration(value * float64(time.Second)).Round(time.Millisecond))
 }

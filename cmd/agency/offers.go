@@ -58,7 +58,7 @@ func (s *session) showBids(offers proto.Offers) {
 
 func (s *session) refusalLine(who string, refusal sla.Refusal) {
 	line := "  " + who + "   -  refused: " + refusal.Error()
-	s.screen.Line("%s", s.screen.Paint(present.Faint, present.Wrap(line, s.screen.Width, 2+present.Width(who)+6)))
+	s.screen.Line("%s", s.screen.Paint(present.Faint, s.screen.Prose(line, 2+present.Width(who)+6)))
 }
 
 func (s *session) bidRow(offers proto.Offers, proposal sla.Proposal) []string {
@@ -108,7 +108,7 @@ func (s *session) showPlans(offers proto.Offers) {
 	}
 	for _, plan := range offers.Plans[:min(len(offers.Plans), 2)] {
 		if plan.Remark != "" {
-			s.screen.Line("%s", present.Wrap(fmt.Sprintf("%d: %s", plan.Rank, plan.Remark), s.screen.Width, 3))
+			s.screen.Line("%s", s.screen.Prose(fmt.Sprintf("%d: %s", plan.Rank, plan.Remark), 3))
 		}
 	}
 }

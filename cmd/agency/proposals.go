@@ -80,7 +80,7 @@ func (s *session) showRefusals(offers proto.Offers) {
 func (s *session) showNotes(offers proto.Offers) {
 	for _, proposal := range offers.Proposals {
 		for _, note := range proposal.Notes {
-			s.screen.Line("  %s", present.Wrap(proposal.Vendor+" says: "+note, s.screen.Width, 4))
+			s.screen.Line("  %s", s.screen.Prose(proposal.Vendor+" says: "+note, 4))
 		}
 	}
 }

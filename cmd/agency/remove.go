@@ -56,8 +56,8 @@ func (v removeVerb) removedAlready() error {
 
 // end ends the agreements of something that was agreed on and never deployed.
 func (v removeVerb) end(ctx context.Context, s *session, agency *client.Client) error {
-	agreements, err := agency.Agreements(ctx, v.Name)
-	if err != nil {
+	agreements, err := standingAgreements(ctx, agency, v.Name)
+	if client.ClassOf(err) != client.NotFound && err != nil {
 		return err
 	}
 	if len(agreements) == 0 {

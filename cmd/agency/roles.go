@@ -42,6 +42,9 @@ type parts struct {
 	intervals intervals
 }
 
+// maker makes an agent of its parts; closes is called after it has ended.
+type maker func(ctx context.Context, p parts) (made agent, closes func() error, err error)
+
 // role is one agent to run in this process.
 type role struct {
 	connect bus.Options
@@ -49,30 +52,29 @@ type role struct {
 	data      string
 	logs      *logs
 	intervals intervals
-	// make makes the agent; what closes is closed after the agent has ended.
-	make func(context.Context, parts) (made agent, closes func() error, err error)
+	make      maker
 }
 
-// roles are the agents of the house.
-func (h *house) roles() ([]role, error) {
-	var roles []role
-	add := func(identity proto.Identity, make func(context.Context, parts) (agent, func() error, error)) error {
+// roles are the agents of the house: those that work, and those that watch them.
+func (h *house) roles() (workers, watchers []role, err error) {
+	add := func(to *[]role, identity proto.Identity, make maker) error {
 		credentials, err := h.credentials(identity)
-		roles = append(roles, role{
+		*to = append(*to, role{
 			connect: bus.Options{Server: h.server, Credentials: credentials, Log: h.logs.log.Named(identity.String())},
 			data:    h.data, logs: h.logs, intervals: h.settings.Intervals, make: make,
 		})
 		return err
 	}
 	vendors, _ := h.settings.vendors() // faults were told when the configuration was read
-	err := errors.Join(
-		add(proto.Agent(proto.RoleBroker), makeBroker), add(proto.Agent(proto.RoleDeployer), makeDeployer),
-		add(proto.Agent(proto.RoleMonitor), makeMonitor),
-	)
 	for _, settings := range vendors {
-		err = errors.Join(err, add(proto.Vendor(settings.name), vendorMaker(settings, h.settings.file)))
+		err = errors.Join(err, add(&workers, proto.Vendor(settings.name), vendorMaker(settings, h.settings.file)))
 	}
-	return roles, err
+	err = errors.Join(err,
+		add(&workers, proto.Agent(proto.RoleBroker), makeBroker),
+		add(&workers, proto.Agent(proto.RoleDeployer), makeDeployer),
+		add(&watchers, proto.Agent(proto.RoleMonitor), makeMonitor),
+	)
+	return workers, watchers, err
 }
 
 // run connects the agent, gives it its store, and runs it until the context ends.
@@ -170,7 +172,7 @@ func makeMonitor(_ context.Context, p parts) (agent, func() error, error) {
 }
 
 // vendorMaker makes a vendor agent with the module that the configuration names.
-func vendorMaker(settings vendorConfiguration, file string) func(context.Context, parts) (agent, func() error, error) {
+func vendorMaker(settings vendorConfiguration, file string) maker {
 	return func(ctx context.Context, p parts) (agent, func() error, error) {
 		key, err := services.LoadOrCreateKey(filepath.Join(p.directory, "vault.key"))
 		if err != nil {

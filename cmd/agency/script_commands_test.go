@@ -92,9 +92,9 @@ func start(script *testscript.TestScript, _ bool, arguments []string) {
 	}
 }
 
-// stop ends a program by SIGTERM, or by SIGINT if that is the second argument, wants exit code 0, and puts what it has
+// quit ends a program by SIGTERM, or by SIGINT if that is the second argument, wants exit code 0, and puts what it has
 // printed into the file NAME.out.
-func stop(script *testscript.TestScript, _ bool, arguments []string) {
+func quit(script *testscript.TestScript, _ bool, arguments []string) {
 	signal := os.Signal(syscall.SIGTERM)
 	if len(arguments) == 2 && arguments[1] == "SIGINT" {
 		signal = os.Interrupt

@@ -18,7 +18,6 @@ import (
 
 type statusVerb struct {
 	Name string `arg:"" optional:"" help:"Name of a deployment; all by default."`
-	All  bool   `help:"Show removed ones too."`
 	reading
 	target
 }
@@ -59,9 +58,7 @@ func (v statusVerb) Run(ctx context.Context, s *session) error {
 	}
 	document := statusDocument{Deployments: []deploymentDocument{}}
 	for _, deployment := range append(deployments, planned...) {
-		if v.All || deployment.State != descriptors.DeploymentRemoved {
-			document.Deployments = append(document.Deployments, deploymentDocument{DeploymentStatus: deployment})
-		}
+		document.Deployments = append(document.Deployments, deploymentDocument{DeploymentStatus: deployment})
 	}
 	slices.SortFunc(document.Deployments, func(a, b deploymentDocument) int {
 		return cmp.Or(cmp.Compare(a.Descriptor.Name, b.Descriptor.Name), cmp.Compare(a.Descriptor.ID, b.Descriptor.ID))
@@ -114,8 +111,8 @@ func asPlanned(descriptor descriptors.Deployment) proto.DeploymentStatus {
 func (v statusVerb) one(ctx context.Context, s *session, agency *client.Client) error {
 	deployment, err := agency.Deployment(ctx, v.Name)
 	if client.ClassOf(err) == client.NotFound {
-		descriptor, fault := agency.Descriptor(ctx, v.Name)
-		if fault != nil {
+		descriptor, planned := plannedOnly(ctx, agency, v.Name)
+		if !planned {
 			return v.notDeployed(ctx, agency, err)
 		}
 		deployment, err = asPlanned(descriptor), nil
@@ -134,6 +131,23 @@ func (v statusVerb) one(ctx context.Context, s *session, agency *client.Client) 
 			s.screen.Line("Not measured: %s", err)
 		}
 	})
+}
+
+// plannedOnly is the descriptor of what was agreed on and still is, and of which the deployer has not heard.
+func plannedOnly(ctx context.Context, agency *client.Client, name string) (descriptors.Deployment, bool) {
+	agreements, err := standingAgreements(ctx, agency, name)
+	if err != nil || len(agreements) == 0 {
+		return descriptors.Deployment{}, false
+	}
+	descriptor, err := agency.Descriptor(ctx, name)
+	return descriptor, err == nil
+}
+
+// standingAgreements are those of a name that are observed.
+func standingAgreements(ctx context.Context, agency *client.Client, name string) ([]sla.Agreement, error) {
+	agreements, err := agency.Agreements(ctx, name)
+	ended := func(agreement sla.Agreement) bool { return agreement.State != sla.AgreementObserved }
+	return slices.DeleteFunc(agreements, ended), err
 }
 
 // notDeployed says how far a name got that is no deployment.
@@ -191,7 +205,7 @@ func (s *session) showDeployment(deployment deploymentDocument) {
 			}
 		}
 	}
-	s.screen.Table(present.Columns("NAME", "STATE", "TYPE", "VENDOR", "ADDRESS", ">PRICE/H", "LAST MEASURED"), rows)
+	s.screen.Table(present.Columns("NAME", "STATE", "VENDOR", "ADDRESS", ">PRICE/H", "LAST MEASURED"), rows)
 	for _, address := range entrances(deployment.DeploymentStatus) {
 		s.screen.Line("%s", s.screen.Paint(present.Bold, address))
 	}
@@ -215,7 +229,7 @@ func (s *session) classRow(deployment deploymentDocument, class string) []string
 		wanted = max(sla.Instances(deployment.Descriptor.Classes(), class).Min, 1)
 	}
 	return []string{
-		s.screen.Paint(present.Bold, class), fmt.Sprintf("%d of %d running", running, wanted), string(bound.Type),
+		s.screen.Paint(present.Bold, class) + " (" + string(bound.Type) + ")", fmt.Sprintf("%d of %d running", running, wanted),
 		bound.Vendor, "", "", "",
 	}
 }
@@ -230,7 +244,7 @@ func (s *session) resourceOfClassRow(deployment deploymentDocument, resource pro
 		address = resource.Fault
 	}
 	return []string{
-		"  " + resource.Name, s.screen.State(state), "", "", address, present.Rate(resource.Price),
+		"  " + resource.Name, s.screen.State(state), "", address, present.Rate(resource.Price),
 		measuredText(deployment.Samples, resource),
 	}
 }
@@ -238,7 +252,7 @@ func (s *session) resourceOfClassRow(deployment deploymentDocument, resource pro
 func (s *session) showWarnings(resources []proto.ResourceStatus) {
 	for _, resource := range resources {
 		for _, warning := range resource.Warnings {
-			s.screen.Line("%s", present.Wrap(resource.Name+": "+warning, s.screen.Width, 2))
+			s.screen.Line("%s", s.screen.Prose(resource.Name+": "+warning, 2))
 		}
 	}
 }

@@ -48,7 +48,7 @@ func (s *session) showVendors(vendors []proto.VendorStatus) {
 	s.screen.Table(present.Columns("VENDOR", "KIND", "WHERE", "STATE", ">MACHINES", ">CORES", ">MEMORY", ">STORAGE"), rows)
 	for _, vendor := range vendors {
 		if vendor.Fault != "" {
-			s.screen.Line("%s", present.Wrap(vendor.Name+": "+vendor.Fault, s.screen.Width, 2))
+			s.screen.Line("%s", s.screen.Prose(vendor.Name+": "+vendor.Fault, 2))
 		}
 		if vendor.Quarantined > 0 {
 			s.screen.Line("%s holds %s of ours in no record; `agency resources` shows them.",

@@ -148,6 +148,14 @@ func Wrap(content string, width, hang int) string {
 	return out.String()
 }
 
+// Prose wraps a text to the screen if it is live. Elsewhere lines are left whole: programs look for words in them.
+func (s *Screen) Prose(content string, hang int) string {
+	if !s.Live {
+		return content
+	}
+	return Wrap(content, s.Width, hang)
+}
+
 // Count writes a number and its noun, which gets an s unless the number is one.
 func Count(number int, noun string) string {
 	if number == 1 {
