@@ -15,6 +15,8 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // ErrEntry is wrapped by the error of an archive that cannot be read or holds what a machine cannot have.
@@ -205,7 +207,15 @@ func (w *writer) put(one entry, content io.Reader) error {
 	return err
 }
 
-func refuse(one entry, err error) error { return fmt.Errorf("%w: %s: %w", ErrEntry, one.name, err) }
+// refuse blames an entry, except for what is the host's fault.
+func refuse(one entry, err error) error {
+	for _, host := range []error{unix.ENOSPC, unix.EDQUOT, unix.EIO, unix.EMFILE, unix.ENFILE} {
+		if errors.Is(err, host) {
+			return fmt.Errorf("%s: %w", one.name, err)
+		}
+	}
+	return fmt.Errorf("%w: %s: %w", ErrEntry, one.name, err)
+}
 
 // remove makes way for an entry that is no directory.
 func remove(root *os.Root, name string) error {

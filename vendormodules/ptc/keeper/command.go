@@ -41,7 +41,11 @@ func (c *command) waits() bool { return c.pid == 0 && c.ends > 0 }
 func (c *command) String() string { return fmt.Sprintf("command %d (%s)", c.number, c.text) }
 
 func (c *command) complaint() string {
-	return fmt.Sprintf("%s has ended %d times, at last with %s, and was started again", c, c.ends, c.end)
+	times := "once"
+	if c.ends > 1 {
+		times = fmt.Sprintf("%d times, at last", c.ends)
+	}
+	return fmt.Sprintf("%s has ended %s with %s, and was started again", c, times, c.end)
 }
 
 // report is what a stage said: nothing when the shell has taken over.
