@@ -133,11 +133,15 @@ type Sample struct {
 	Name         string            `json:"name"`
 	Vendor       string            `json:"vendor"`
 	Measurements []sla.Measurement `json:"measurements"`
+	// Earlier readings, the oldest first; told by the monitor of one deployment only.
+	Earlier []sla.Measurement `json:"earlier,omitempty"`
 }
 
 // SampleList answers TopicSamples and TopicMeasure.
 type SampleList struct {
 	Samples []Sample `json:"samples"`
+	// Silent are the vendors that did not answer the monitor last time: their samples are older than the others.
+	Silent []string `json:"silent,omitempty"`
 }
 
 // CredentialCommand stores or removes a credential at a vendor (request, client to vendor). Sealed holds the values,
