@@ -2,8 +2,11 @@ package client
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 
+	"github.com/cloud-agency/agency/agents/bus"
 	"github.com/cloud-agency/agency/descriptors"
 	"github.com/cloud-agency/agency/proto"
 	"github.com/cloud-agency/agency/sla"
@@ -99,5 +102,17 @@ func (c *Client) Vendor(ctx context.Context, name string) (proto.VendorStatus, e
 	if err := proto.CheckName(name); err != nil {
 		return proto.VendorStatus{}, &Error{Code: CodeBadInput, Message: err.Error()}
 	}
-	return question[proto.VendorStatus](ctx, c, proto.Vendor(name), proto.Question{Topic: proto.TopicVendor})
+	status, err := question[proto.VendorStatus](ctx, c, proto.Vendor(name), proto.Question{Topic: proto.TopicVendor})
+	if errors.Is(err, bus.ErrAbsent) && !c.enrolled(ctx, name) {
+		missing := notFound("no vendor %q is enrolled", name)
+		missing.Hint = "`agency vendors` lists those that are"
+		return status, missing
+	}
+	return status, err
+}
+
+// enrolled says whether the broker's register has a vendor; it does when there is doubt.
+func (c *Client) enrolled(ctx context.Context, name string) bool {
+	vendors, err := c.Vendors(ctx)
+	return err != nil || slices.ContainsFunc(vendors, func(vendor proto.VendorStatus) bool { return vendor.Name == name })
 }

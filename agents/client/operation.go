@@ -8,7 +8,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/cloud-agency/agency/agents/bus"
 	"github.com/cloud-agency/agency/descriptors"
 	"github.com/cloud-agency/agency/proto"
 )
@@ -76,7 +75,7 @@ func (c *Client) Operation(ctx context.Context, id string) (Operation, error) {
 		}
 	}
 	var found *Operation
-	err = c.peer.Follow(ctx, bus.FollowOptions{}, func(event proto.Event) error {
+	err = c.Events(ctx, Watching{}, func(event proto.Event) error {
 		if ends(event, id) {
 			found = &Operation{ID: id, Name: event.Name, Started: event.At}
 			return errFound
@@ -87,18 +86,11 @@ func (c *Client) Operation(ctx context.Context, id string) (Operation, error) {
 	case found != nil:
 		return *found, nil
 	case err != nil:
-		return Operation{}, followError(err)
+		return Operation{}, err
 	}
 	missing := notFound("no operation %s is under way, and no event tells of its end", id)
 	missing.Hint = "`agency status` shows what stands"
 	return Operation{}, missing
-}
-
-var errFound = errors.New("found")
-
-func ends(event proto.Event, operation string) bool {
-	return event.Kind == proto.EventCommandDone && event.Outcome != nil && event.Outcome.Command == operation &&
-		event.Source == deployer.String()
 }
 
 // Wait returns how an operation ended, and hands every event about its deployment to progress meanwhile, one after
@@ -109,8 +101,8 @@ func (c *Client) Wait(ctx context.Context, operation Operation, progress func(pr
 	group, groupContext := errgroup.WithContext(following)
 	var seen *proto.Outcome
 	group.Go(func() error {
-		options := bus.FollowOptions{Since: operation.Started, Live: true, Name: operation.Name}
-		err := c.peer.Follow(groupContext, options, func(event proto.Event) error {
+		watching := Watching{Name: operation.Name, Since: operation.Started, Follow: true}
+		err := c.Events(groupContext, watching, func(event proto.Event) error {
 			progress(event)
 			if ends(event, operation.ID) {
 				seen = event.Outcome
@@ -118,7 +110,7 @@ func (c *Client) Wait(ctx context.Context, operation Operation, progress func(pr
 			}
 			return nil
 		})
-		if operation.foreign() || errors.Is(err, errFound) {
+		if operation.foreign() {
 			return err
 		}
 		return nil // without events there is no progress to show, and still an end

@@ -4,11 +4,9 @@ import (
 	"cmp"
 	"context"
 	"slices"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/cloud-agency/agency/agents/bus"
 	"github.com/cloud-agency/agency/proto"
 )
 
@@ -89,24 +87,4 @@ func byPlace(a, b proto.ResourceStatus) int {
 		cmp.Compare(a.Ref.Index, b.Ref.Index), cmp.Compare(a.Ref.Generation, b.Ref.Generation),
 		cmp.Compare(a.Name, b.Name),
 	)
-}
-
-// Watching says which events are wanted.
-type Watching struct {
-	// Name of a deployment; empty for all.
-	Name string
-	// Since is from when on; zero for as long as events are kept.
-	Since time.Time
-	// Follow goes on with what happens next, until the context ends.
-	Follow bool
-}
-
-// Events hands over events in the order in which they were published.
-func (c *Client) Events(ctx context.Context, watching Watching, handle func(proto.Event) error) error {
-	options := bus.FollowOptions{Since: watching.Since, Live: watching.Follow, Name: watching.Name}
-	err := c.peer.Follow(ctx, options, handle)
-	if err == nil || ctx.Err() != nil {
-		return nil
-	}
-	return followError(err)
 }

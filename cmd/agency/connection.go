@@ -141,7 +141,8 @@ func readConnection(file string) (connection, error) {
 	return found, nil
 }
 
-// leave writes the connection file and points to it; the function returned takes both away again.
+// leave writes the connection file and points to it; the function returned takes both away again, and points to the
+// agency that was pointed to before if that still runs.
 func (s *session) leave(left connection) (func(), error) {
 	file := filepath.Join(left.Data, connectionFile)
 	content, err := json.MarshalIndent(left, "", "  ")
@@ -152,14 +153,21 @@ func (s *session) leave(left connection) (func(), error) {
 		return nil, err
 	}
 	pointer := s.pointer()
+	before, _ := os.ReadFile(pointer) // none is as good as one that cannot be read
 	if err := writeOwn(pointer, []byte(file+"\n")); err != nil {
 		return nil, err
 	}
 	return func() {
 		_ = os.Remove(file)
-		if content, err := os.ReadFile(pointer); err == nil && strings.TrimSpace(string(content)) == file {
-			_ = os.Remove(pointer)
+		content, err := os.ReadFile(pointer)
+		if err != nil || strings.TrimSpace(string(content)) != file {
+			return // another agency's by now
 		}
+		if former, err := readConnection(strings.TrimSpace(string(before))); err == nil && former.Process.Alive() {
+			_ = writeOwn(pointer, before)
+			return
+		}
+		_ = os.Remove(pointer)
 	}, nil
 }
 

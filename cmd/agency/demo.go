@@ -107,11 +107,11 @@ func (v demoVerb) act(ctx context.Context, s *session, h *house, began time.Time
 	}
 	clean, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanWithin)
 	defer cancel()
-	err = errors.Join(err, course.clean(clean))
-	if interrupted(ctx) && client.ClassOf(err) == client.Unknown {
-		return nil // everything was removed, as Ctrl-C asked for
+	left := course.clean(clean)
+	if interrupted(ctx) {
+		return left // what Ctrl-C broke off is no fault
 	}
-	return err
+	return errors.Join(err, left)
 }
 
 // application is the file to show the agency with: the one given, the repository's, or the program's own copy.

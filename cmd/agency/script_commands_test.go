@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -60,7 +61,7 @@ func start(script *testscript.TestScript, _ bool, arguments []string) {
 	}
 	known := running(script)
 	known.environment = os.Environ()
-	for _, variable := range []string{"PATH", "HOME", "XDG_STATE_HOME", "TMPDIR", "NO_COLOR"} {
+	for _, variable := range []string{"PATH", "HOME", "XDG_STATE_HOME", "TMPDIR", "NO_COLOR", "GORACE"} {
 		known.environment = append(known.environment, variable+"="+script.Getenv(variable))
 	}
 	command := exec.Command(arguments[0], arguments[1:]...)
@@ -92,16 +93,21 @@ func start(script *testscript.TestScript, _ bool, arguments []string) {
 	}
 }
 
-// quit ends a program by SIGTERM, or by SIGINT if that is the second argument, wants exit code 0, and puts what it has
-// printed into the file NAME.out.
+// quit ends a program by SIGTERM, or by another signal if that is the second argument, wants exit code 0 or the third,
+// and puts what it has printed into the file NAME.out: quit waiting SIGINT 6
 func quit(script *testscript.TestScript, _ bool, arguments []string) {
-	signal := os.Signal(syscall.SIGTERM)
-	if len(arguments) == 2 && arguments[1] == "SIGINT" {
+	signal, want := os.Signal(syscall.SIGTERM), 0
+	if len(arguments) > 1 && arguments[1] == "SIGINT" {
 		signal = os.Interrupt
 	}
+	if len(arguments) > 2 {
+		code, err := strconv.Atoi(arguments[2])
+		script.Check(err)
+		want = code
+	}
 	stopped := end(script, arguments[0], signal)
-	if code := stopped.command.ProcessState.ExitCode(); code != 0 {
-		script.Fatalf("%s ended with exit code %d\n%s", arguments[0], code, stopped.output())
+	if code := stopped.command.ProcessState.ExitCode(); code != want {
+		script.Fatalf("%s ended with exit code %d, want %d\n%s", arguments[0], code, want, stopped.output())
 	}
 }
 

@@ -30,6 +30,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("XDG_STATE_HOME", filepath.Join(env.WorkDir, "state"))
 			env.Setenv("HOME", env.WorkDir)
 			env.Setenv("EXAMPLES", examples)
+			env.Setenv("GORACE", "atexit_sleep_ms=0") // the race detector would keep every process a second longer
 			running := &background{processes: map[string]*program{}}
 			env.Values[backgroundKey{}] = running
 			env.Defer(running.clean)

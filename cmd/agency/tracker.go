@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"maps"
+	"slices"
 
 	"github.com/cloud-agency/agency/agents/client"
 	"github.com/cloud-agency/agency/cmd/agency/present"
@@ -17,7 +19,7 @@ type tracker struct {
 	bars   *present.Progress
 	// before are the steps that resources had at first, which are not shown until they change.
 	before map[string]present.Step
-	shown  map[string]present.Step
+	shown  map[string]bool
 }
 
 // track makes a tracker for people, and none for programs. What stands at the deployer now is where it starts from.
@@ -27,7 +29,7 @@ func (s *session) track(ctx context.Context, agency *client.Client, name string,
 	}
 	t := &tracker{
 		agency: agency, name: name, bars: present.NewProgress(s.screen),
-		before: map[string]present.Step{}, shown: map[string]present.Step{},
+		before: map[string]present.Step{}, shown: map[string]bool{},
 	}
 	if deployment, err := agency.Deployment(ctx, name); err == nil {
 		for _, resource := range deployment.Resources {
@@ -49,35 +51,38 @@ func (t *tracker) refresh(ctx context.Context) func(proto.Event) {
 	}
 }
 
-// update takes in where the resources are now. One that was shown and is there no longer is gone.
+// update takes in where the resources are now. One that was there and is no longer is gone.
 func (t *tracker) update(deployment proto.DeploymentStatus) {
 	if t == nil {
 		return
 	}
 	there := map[string]bool{}
+	var moved []present.Step
 	for _, resource := range deployment.Resources {
 		step := stepOf(resource)
 		there[resource.Name] = true
-		if _, shown := t.shown[resource.Name]; !shown && t.before[resource.Name] == step {
-			continue
+		if t.shown[resource.Name] || t.before[resource.Name] != step {
+			moved = append(moved, step)
 		}
-		t.show(step)
 	}
-	for name := range t.shown {
+	for _, name := range slices.Sorted(maps.Keys(t.known())) {
 		if !there[name] {
-			t.show(present.Step{Name: name, State: string(vendormodules.ResourceGone), Of: stepsInAll})
+			moved = append(moved, present.Step{Name: name, State: string(vendormodules.ResourceGone), Of: stepsInAll})
 		}
 	}
-	for name := range t.before {
-		if _, shown := t.shown[name]; !shown && !there[name] {
-			t.show(present.Step{Name: name, State: string(vendormodules.ResourceGone), Of: stepsInAll})
-		}
+	for _, step := range moved {
+		t.shown[step.Name] = true
 	}
+	t.bars.Show(moved...)
 }
 
-func (t *tracker) show(step present.Step) {
-	t.shown[step.Name] = step
-	t.bars.Show(step)
+// known are the names that there were at first or since.
+func (t *tracker) known() map[string]bool {
+	names := maps.Clone(t.shown)
+	for name := range t.before {
+		names[name] = true
+	}
+	return names
 }
 
 // stepsInAll is how many steps a resource takes from nothing to running.

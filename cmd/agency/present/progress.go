@@ -31,22 +31,37 @@ type Progress struct {
 // NewProgress shows progress on a screen.
 func NewProgress(screen *Screen) *Progress { return &Progress{screen: screen} }
 
-// Show takes in where a thing stands now. What was shown already is not shown again.
-func (p *Progress) Show(step Step) {
+// Show takes in where things stand now. What was shown already is not shown again.
+func (p *Progress) Show(steps ...Step) {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
+	moved := false
+	for _, step := range steps {
+		if !p.take(step) {
+			continue
+		}
+		moved = true
+		if !p.screen.Live {
+			line := Pad(step.Name, p.nameWidth()) + "  " + Pad(step.State, stateWidth) + "  " + step.Note
+			p.screen.Line("%s", strings.TrimRight(line, " "))
+		}
+	}
+	if moved && p.screen.Live {
+		p.draw()
+	}
+}
+
+// take says whether a step is news.
+func (p *Progress) take(step Step) bool {
 	at := p.find(step.Name)
-	if at == len(p.steps) {
+	switch {
+	case at == len(p.steps):
 		p.steps = append(p.steps, step)
-	} else if p.steps[at] == step {
-		return
+	case p.steps[at] == step:
+		return false
 	}
 	p.steps[at] = step
-	if p.screen.Live {
-		p.draw()
-		return
-	}
-	p.screen.Line("%s", strings.TrimRight(Pad(step.Name, p.nameWidth())+"  "+Pad(step.State, stateWidth)+"  "+step.Note, " "))
+	return true
 }
 
 func (p *Progress) find(name string) int {
