@@ -34,8 +34,16 @@ type bench struct {
 	directory string
 }
 
-// newBench opens a module, and when the test ends deletes what it left and makes sure that no process of it lives.
+// newBench opens a module, and when the test ends deletes what it left and makes sure that no process of it lives. Tests
+// mostly wait, so that they do it beside each other.
 func newBench(t *testing.T) *bench {
+	t.Helper()
+	t.Parallel()
+	return another(t)
+}
+
+// another opens one more module in a test.
+func another(t *testing.T) *bench {
 	t.Helper()
 	b := &bench{T: t, directory: t.TempDir()}
 	sweepAfter(t, b.directory)
@@ -89,6 +97,12 @@ func parse(t testing.TB, configuration string) *yaml.Node {
 }
 
 func (b *bench) deleteAll() {
+	diaries, _ := filepath.Glob(filepath.Join(b.directory, "resources", "*", "keeper.log"))
+	for _, diary := range diaries {
+		if content, err := os.ReadFile(diary); len(content) > 0 {
+			b.Errorf("%s: %s, %v", diary, content, err)
+		}
+	}
 	vendortest.Eventually(b, wait, "everything can be deleted", func() error {
 		left, err := b.List(context.Background())
 		if err != nil {

@@ -9,6 +9,7 @@ import (
 )
 
 func TestConformance(t *testing.T) {
+	t.Parallel()
 	vendortest.Run(t, vendortest.Provider{
 		Agency: agencyID,
 		Account: func(t *testing.T) vendortest.Account {

@@ -34,7 +34,6 @@ func TestAMachineKnowsItself(t *testing.T) {
 	class := shell(`echo "$NAME|$ADDRESS|$ADDRESS_LAN_1|$ROOT|$PWD|$GREETING|$HOME|$AGENCY_TEST_SECRET|"; cat user-data` + forever)
 	class.Environment = map[string]string{"GREETING": "good day", "NAME": "not this one"}
 	class.UserData = "for the machine alone\n"
-	t.Setenv("AGENCY_TEST_SECRET", "planted")
 	asked := request(class, "shell-1")
 	asked.Networks = []string{lan.ID}
 	machine := b.start(asked)

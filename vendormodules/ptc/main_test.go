@@ -23,5 +23,6 @@ func TestMain(m *testing.M) {
 			syscall.Exit(crashHost(os.Args[2:]))
 		}
 	}
+	os.Setenv("AGENCY_TEST_SECRET", "planted") // nothing that a machine sees
 	goleak.VerifyTestMain(m)
 }

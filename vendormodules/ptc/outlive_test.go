@@ -141,7 +141,7 @@ func TestOnlyOneModuleHasADirectory(t *testing.T) {
 }
 
 func TestABlockStaysWithItsMachines(t *testing.T) {
-	b, other := newBench(t), newBench(t)
+	b, other := newBench(t), another(t)
 	machine := b.start(request(shell("exec sleep 86400"), "here"))
 	elsewhere := other.start(request(shell("exec sleep 86400"), "there"))
 	block := func(resource vendormodules.Resource) netip.Prefix {

@@ -36,8 +36,11 @@ type Host struct {
 // ThisHost finds out what this machine can do.
 func ThisHost() Host { return Host{Landlock: confine.Find()} }
 
-// answerKept is what a keeper prints once the directory has one, it or another.
-const answerKept = "kept"
+// What a keeper prints first: that it keeps the directory, or that somebody else has its lock.
+const (
+	answerKept = "kept"
+	answerBusy = "busy"
+)
 
 // Main is the keeper's process: the directory of a resource, which it keeps until SIGTERM, or the confining stage of one
 // of a machine's commands. It answers the program's exit code.
@@ -77,7 +80,7 @@ type keeper struct {
 func keep(host Host, directory record.Directory, answer io.Writer) (err error) {
 	held, err := lock(directory)
 	if errors.Is(err, errKept) {
-		fmt.Fprintln(answer, answerKept) //nolint:errcheck // nobody may be waiting any more
+		fmt.Fprintln(answer, answerBusy) //nolint:errcheck // nobody may be waiting any more
 		return nil
 	}
 	if err != nil {

@@ -27,22 +27,34 @@ type Launcher struct {
 // Start starts the keeper of a directory, by the program that it is to be, and returns when the directory has one. It
 // does nothing if there is one already.
 func (l *Launcher) Start(ctx context.Context, directory record.Directory, program string) error {
-	status, _, err := directory.ReadStatus()
-	if err != nil {
-		return err
-	}
-	if status.Keeper.Alive() {
-		if status.Phase == record.Starting || status.Phase == record.Running {
-			return nil
-		}
-		if err := status.Keeper.Wait(ctx); err != nil { // on its way out
+	ticker := time.NewTicker(lookEvery)
+	defer ticker.Stop()
+	for {
+		status, _, err := directory.ReadStatus()
+		if err != nil {
 			return err
 		}
+		if status.Keeper.Alive() {
+			if status.Phase == record.Starting || status.Phase == record.Running {
+				return nil
+			}
+			if err := status.Keeper.Wait(ctx); err != nil { // on its way out
+				return err
+			}
+		}
+		err = l.launch(ctx, directory, program)
+		if err == nil {
+			return nil
+		}
+		if !errors.Is(err, errKept) {
+			return fmt.Errorf("start the keeper of %s: %w", directory, err)
+		}
+		select { // somebody looks after what the last one left, or another keeper has just been started
+		case <-ticker.C:
+		case <-ctx.Done():
+			return fmt.Errorf("start the keeper of %s: %w", directory, ctx.Err())
+		}
 	}
-	if err := l.launch(ctx, directory, program); err != nil {
-		return fmt.Errorf("start the keeper of %s: %w", directory, err)
-	}
-	return nil
 }
 
 func (l *Launcher) launch(ctx context.Context, directory record.Directory, program string) error {
@@ -81,7 +93,7 @@ func (l *Launcher) fork(process *exec.Cmd) error {
 	return process.Process.Release()
 }
 
-// await returns when a keeper has answered.
+// await returns when a keeper has answered; errKept if it is not to be the directory's.
 func await(ctx context.Context, answer *os.File, directory record.Directory) error {
 	stop := context.AfterFunc(ctx, func() { answer.SetReadDeadline(time.Now()) }) //nolint:errcheck // a pipe has deadlines
 	defer stop()
@@ -89,8 +101,11 @@ func await(ctx context.Context, answer *os.File, directory record.Directory) err
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	if strings.TrimSpace(line) == answerKept {
+	switch strings.TrimSpace(line) {
+	case answerKept:
 		return nil
+	case answerBusy:
+		return errKept
 	}
 	complaint, _ := os.ReadFile(directory.Diary()) //nolint:errcheck // what there is will do
 	lines := strings.Split(strings.TrimSpace(string(complaint)), "\n")
