@@ -26,6 +26,8 @@ type cloud struct {
 	interfere func(ctx context.Context, what string) error
 	// credentials that the account says it needs.
 	credentials map[descriptors.ResourceType][]vendormodules.CredentialField
+	// hidden accounts have no public addresses.
+	hidden bool
 }
 
 func newCloud(agency string) *cloud {
@@ -82,19 +84,22 @@ func (c *cloud) SetTargets(ctx context.Context, id string, targets []vendormodul
 
 func (c *cloud) Get(ctx context.Context, id string) (vendormodules.Resource, error) {
 	resource, err := c.Module.Get(ctx, id)
-	return ranged(resource), err
+	return c.shown(resource), err
 }
 
 func (c *cloud) List(ctx context.Context) ([]vendormodules.Resource, error) {
 	listing, err := c.Module.List(ctx)
 	for i := range listing {
-		listing[i] = ranged(listing[i])
+		listing[i] = c.shown(listing[i])
 	}
 	return listing, err
 }
 
-// ranged gives networks the range of addresses that the account in memory leaves out.
-func ranged(resource vendormodules.Resource) vendormodules.Resource {
+// shown gives networks the range of addresses that the account in memory leaves out.
+func (c *cloud) shown(resource vendormodules.Resource) vendormodules.Resource {
+	if c.hidden {
+		resource.Addresses = nil
+	}
 	if resource.Type == descriptors.Network && resource.State == vendormodules.ResourceRunning {
 		resource.Addresses = []vendormodules.Address{{Address: "10.0.0.0/24"}}
 	}

@@ -2,6 +2,7 @@ package deployer_test
 
 import (
 	"context"
+	"flag"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -25,7 +26,13 @@ import (
 	"github.com/cloud-agency/agency/vendormodules/services"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	// Every check is a whole life of a deployment with several restarts. -rapid.checks asks for more.
+	if err := flag.Set("rapid.checks", "15"); err != nil {
+		panic(err)
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // patience is when a test that waits for something has failed.
 const patience = 30 * time.Second
@@ -50,6 +57,7 @@ type house struct {
 	leave func()
 
 	mutex  sync.Mutex
+	cancel context.CancelFunc // ends the deployer and does not wait for that
 	events []proto.Event
 	more   chan struct{}
 }
@@ -149,7 +157,7 @@ func (h *house) startVendor(name string) {
 		Directory: filepath.Join(h.directory, name), ReconcileEvery: 20 * time.Millisecond,
 	})
 	must(h.t, err)
-	seller.leave = run(h.t, agent.Run, agent.Ready())
+	seller.leave, _ = run(h.t, agent.Run, agent.Ready())
 }
 
 func (h *house) stopVendor(name string) { h.vendors[name].leave() }
@@ -165,7 +173,10 @@ func (h *house) start() {
 	}
 	agent, err := deployer.New(deployer.Options{Peer: h.peer, Store: used, Log: h.log})
 	must(h.t, err)
-	leave := run(h.t, agent.Run, agent.Ready())
+	leave, cancel := run(h.t, agent.Run, agent.Ready())
+	h.mutex.Lock()
+	h.cancel = cancel
+	h.mutex.Unlock()
 	h.leave = sync.OnceFunc(func() {
 		leave()
 		must(h.t, records.Close())
@@ -174,8 +185,10 @@ func (h *house) start() {
 
 func (h *house) stop() { h.leave() }
 
-// run runs an agent until the function it returns is called, which waits for its end.
-func run(t testing.TB, agent func(context.Context) error, ready <-chan struct{}) (leave func()) {
+// run runs an agent until one of the functions it returns is called: leave waits for its end.
+func run(
+	t testing.TB, agent func(context.Context) error, ready <-chan struct{},
+) (leave func(), cancel context.CancelFunc) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
@@ -189,7 +202,7 @@ func run(t testing.TB, agent func(context.Context) error, ready <-chan struct{})
 	return sync.OnceFunc(func() {
 		cancel()
 		must(t, <-done)
-	})
+	}), cancel
 }
 
 func (h *house) heard(event proto.Event) {
@@ -219,6 +232,21 @@ func (h *house) await(what string, wanted func(proto.Event) bool) proto.Event {
 		case <-more:
 		case <-late:
 			h.t.Fatalf("%s did not come", what)
+		}
+	}
+}
+
+// eventually waits until something is so of which no event tells.
+func (h *house) eventually(what string, so func() bool) {
+	h.t.Helper()
+	late := time.After(patience)
+	look := time.NewTicker(5 * time.Millisecond)
+	defer look.Stop()
+	for !so() {
+		select {
+		case <-look.C:
+		case <-late:
+			h.t.Fatalf("%s: never", what)
 		}
 	}
 }

@@ -43,8 +43,8 @@ func (a *Agent) take(ctx context.Context, message proto.Message) proto.Message {
 	}
 	if err := a.admitted(ctx, target, taken); err != nil {
 		a.Log.Error("operation not written down", zap.String("operation", taken.ID), zap.Error(err))
-		if known, _, err := a.tables.operations.Get(ctx, taken.ID); err == nil && known.ID == taken.ID {
-			return proto.Message{} // it is written all the same, and the next start takes it up: who asked asks again
+		if _, _, err := a.tables.operations.Get(ctx, taken.ID); err == nil || a.work.Err() != nil {
+			return proto.Message{} // it is written all the same, or will be: who asked asks again
 		}
 		return proto.Refusing(message, proto.Refuse, sla.Refusal{Code: sla.RefusedInternal, Message: err.Error()})
 	}
