@@ -73,11 +73,7 @@ func (d *document) check(t *testing.T, mark, want string) {
 func TestDocumentShowsEveryContent(t *testing.T) {
 	document := readDocument(t)
 	for _, fixture := range fixtures() {
-		body, err := os.ReadFile(golden("v1", fixture.kind))
-		if err != nil {
-			t.Fatal(err)
-		}
-		document.check(t, "golden "+fixture.kind, string(body))
+		document.check(t, "golden "+fixture.kind, fixture.text(t))
 	}
 }
 

@@ -193,5 +193,6 @@ func sample() proto.Sample {
 			{Metric: "cpu-seconds", Value: 12.25, At: noon.Add(time.Minute)},
 			{Metric: "memory-bytes", Value: 48_234_496, At: noon.Add(time.Minute)},
 		},
+		Earlier: []sla.Measurement{{Metric: "cpu-seconds", Value: 11.5, At: noon.Add(30 * time.Second)}},
 	}
 }

@@ -38,9 +38,10 @@ func (p *Peer) Publish(ctx context.Context, event proto.Event) error {
 	return nil
 }
 
-// publishSoon sends an event and does not wait to hear whether it was stored.
-func (p *Peer) publishSoon(event proto.Event) error {
-	message, err := p.eventMessage(context.Background(), event)
+// publishSoon sends an event and does not wait to hear whether it was stored. It is good for longer than what it tells
+// of.
+func (p *Peer) publishSoon(ctx context.Context, event proto.Event) error {
+	message, err := p.eventMessage(context.WithoutCancel(ctx), event)
 	if err != nil {
 		return err
 	}

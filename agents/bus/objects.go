@@ -89,10 +89,11 @@ func (p *Peer) putChunks(ctx context.Context, owner string, content io.Reader) (
 	entry := objectEntry{Bucket: owner, NUID: proto.FreshID(), ModTime: p.now().UTC()}
 	entry.Options.ChunkSize = chunkSize
 	hash := sha256.New()
-	for {
+	for last := false; !last; {
 		chunk := make([]byte, chunkSize)
 		count, err := io.ReadFull(content, chunk)
-		if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		last = errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+		if err != nil && !last {
 			return objectEntry{}, err
 		}
 		if count > 0 {
@@ -104,11 +105,9 @@ func (p *Peer) putChunks(ctx context.Context, owner string, content io.Reader) (
 			entry.Size += uint64(count)
 			entry.Chunks++
 		}
-		if err != nil {
-			entry.Digest = formatDigest(hash.Sum(nil))
-			return entry, nil
-		}
 	}
+	entry.Digest = formatDigest(hash.Sum(nil))
+	return entry, nil
 }
 
 func (p *Peer) putEntry(ctx context.Context, owner string, entry objectEntry) error {

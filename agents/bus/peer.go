@@ -190,11 +190,9 @@ func (p *Peer) Close() error {
 			p.logs.close()
 		}
 		if p.connection.IsConnected() {
-			ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-			if err := p.connection.FlushWithContext(ctx); err != nil {
+			if err := p.connection.FlushTimeout(time.Second); err != nil {
 				p.log.Warn("what was sent last may be lost", zap.Error(err))
 			}
-			cancel()
 		}
 		p.connection.Close()
 		<-p.gone

@@ -100,6 +100,6 @@ func (c *rawClient) maySubscribe(t testing.TB, subject, queue string) bool {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer subscription.Unsubscribe() //nolint:errcheck // it may be gone with the refusal
+	defer subscription.Unsubscribe() // it may be gone with the refusal
 	return len(c.flush(t)) == 0
 }

@@ -48,7 +48,7 @@ func (p *Peer) refused(ctx context.Context, subject, sender string, reason error
 	if skipped > 0 {
 		text += fmt.Sprintf(" (and %d more before)", skipped)
 	}
-	if err := p.publishSoon(proto.Event{Kind: proto.EventRefused, Message: text}); err != nil {
+	if err := p.publishSoon(ctx, proto.Event{Kind: proto.EventRefused, Message: text}); err != nil {
 		p.log.Debug("refusal not told", zap.Error(err))
 	}
 }

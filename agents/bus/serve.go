@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/micro"
@@ -88,7 +87,7 @@ func (s *Service) add(ctx context.Context, endpoint Endpoint) error {
 	// The handlers of one endpoint run one after another, so this one only hands over.
 	return s.micro.AddEndpoint(endpoint.Name, micro.HandlerFunc(func(request micro.Request) {
 		if !pool.submit(request) {
-			server.overloaded(request)
+			server.overloaded(ctx, request)
 		}
 	}), micro.WithEndpointSubject(endpoint.Subject), micro.WithEndpointQueueGroup(endpoint.Queue))
 }
@@ -212,13 +211,11 @@ func (s *endpointServer) refuse(ctx context.Context, request micro.Request, mess
 }
 
 // overloaded refuses a request unread: reading it is what there is no time for.
-func (s *endpointServer) overloaded(request micro.Request) {
+func (s *endpointServer) overloaded(ctx context.Context, request micro.Request) {
 	message, err := proto.Open(request.Headers(), request.Data())
 	if err != nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-	defer cancel()
 	s.respond(ctx, request, message, proto.Refusing(message, proto.Refuse, sla.Refusal{
 		Code: sla.RefusedUnavailable, Message: s.peer.identity.String() + " has too much to do", Hint: "ask again later",
 	}))
