@@ -16,7 +16,7 @@ import (
 func (a *Agent) accept(ctx context.Context, message proto.Message) proto.Message {
 	choice, err := proto.Decode[proto.PlanChoice](message)
 	if err != nil {
-		return notUnderstood(message, err)
+		return proto.Misunderstood(message, err)
 	}
 	attempt, err := a.take(ctx, choice, commandOf(message))
 	if err != nil {
@@ -169,16 +169,16 @@ func (a *Agent) awaitAttempt(ctx context.Context, message proto.Message, attempt
 		attempt = *last
 	}
 	if attempt.State == sla.AttemptCommitted {
-		return answer(message, proto.Inform, attempt.Attempt)
+		return proto.Answer(message, proto.Inform, attempt.Attempt)
 	}
-	return answer(message, proto.Failure, attempt.Attempt)
+	return proto.Answer(message, proto.Failure, attempt.Attempt)
 }
 
 // reject gives a call up.
 func (a *Agent) reject(ctx context.Context, message proto.Message) proto.Message {
 	choice, err := proto.Decode[proto.PlanChoice](message)
 	if err != nil {
-		return notUnderstood(message, err)
+		return proto.Misunderstood(message, err)
 	}
 	stands, err := a.giveUp(ctx, choice.Call)
 	if err != nil {
@@ -191,7 +191,7 @@ func (a *Agent) reject(ctx context.Context, message proto.Message) proto.Message
 	now := a.Now()
 	a.dismiss(offers, "the person has given the call up", slices.DeleteFunc(slices.Clone(offers.Proposals),
 		func(proposal sla.Proposal) bool { return !now.Before(proposal.ValidUntil) }))
-	return answer(message, proto.Inform, offers)
+	return proto.Answer(message, proto.Inform, offers)
 }
 
 // giveUp closes an open call. One that is closed or has expired stays what it is.

@@ -22,7 +22,7 @@ import (
 func refusing(v *scripted) {
 	v.onCommand = func(_ context.Context, message proto.Message, usual func() proto.Message) proto.Message {
 		if message.Performative == proto.AcceptProposal {
-			return proto.ReplyRefusal(message, proto.Failure, sla.Refusal{Code: sla.RefusedCapacity, Message: "sold"})
+			return proto.Refusing(message, proto.Failure, sla.Refusal{Code: sla.RefusedCapacity, Message: "sold"})
 		}
 		return usual()
 	}
@@ -261,7 +261,7 @@ func TestAVendorThatStillHasResourcesDoesNotEndItsAgreement(t *testing.T) {
 	a, athens, lisbon := twoVendors(t, broker.Options{}, nil, func(v *scripted) {
 		v.onCommand = func(_ context.Context, message proto.Message, usual func() proto.Message) proto.Message {
 			if message.Performative == proto.Cancel && standing.Load() {
-				return proto.ReplyRefusal(message, proto.Failure, sla.Refusal{
+				return proto.Refusing(message, proto.Failure, sla.Refusal{
 					Code: sla.RefusedState, Message: "web-1 still stands", Hint: "remove it first",
 				})
 			}

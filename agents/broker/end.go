@@ -19,7 +19,7 @@ import (
 func (a *Agent) cancel(ctx context.Context, message proto.Message) proto.Message {
 	content, err := proto.Decode[proto.Cancellation](message)
 	if err != nil {
-		return notUnderstood(message, err)
+		return proto.Misunderstood(message, err)
 	}
 	if content.Reason == "" {
 		content.Reason = "cancelled by " + message.Sender.String()
@@ -31,11 +31,11 @@ func (a *Agent) cancel(ctx context.Context, message proto.Message) proto.Message
 	case errors.Is(err, context.DeadlineExceeded):
 		return message.Reply(proto.Agree)
 	case errors.As(err, &refusal):
-		return proto.ReplyRefusal(message, proto.Failure, refusal)
+		return proto.Refusing(message, proto.Failure, refusal)
 	case err != nil:
 		return a.refuse(message, err)
 	}
-	return answer(message, proto.Inform, proto.AgreementList{Agreements: agreements})
+	return proto.Answer(message, proto.Inform, proto.AgreementList{Agreements: agreements})
 }
 
 // letGo returns when the attempt, or the deployment, holds no vendor to anything any more.

@@ -78,8 +78,9 @@ func TestAProposalThatComesTooLateIsRejected(t *testing.T) {
 			}
 		}
 		v.onCommand = func(_ context.Context, message proto.Message, usual func() proto.Message) proto.Message {
+			answer := usual()
 			rejected <- string(message.Performative)
-			return usual()
+			return answer
 		}
 	})
 	offers := a.submit("webshop")

@@ -267,7 +267,7 @@ func (v *scripted) propose(message proto.Message) proto.Message {
 	}
 	proposal := v.proposal(call)
 	if len(proposal.Offers) == 0 {
-		return proto.ReplyRefusal(message, proto.Refuse, sla.Refusal{Code: sla.RefusedCapacity, Message: "all is taken"})
+		return proto.Refusing(message, proto.Refuse, sla.Refusal{Code: sla.RefusedCapacity, Message: "all is taken"})
 	}
 	if !call.Advisory {
 		v.offer(proposal)

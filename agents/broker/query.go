@@ -21,7 +21,7 @@ const presentWithin = 2 * time.Second
 func (a *Agent) query(ctx context.Context, message proto.Message) proto.Message {
 	question, err := proto.Decode[proto.Question](message)
 	if err != nil {
-		return notUnderstood(message, err)
+		return proto.Misunderstood(message, err)
 	}
 	switch question.Topic {
 	case proto.TopicVendors:
@@ -42,7 +42,7 @@ func (a *Agent) query(ctx context.Context, message proto.Message) proto.Message 
 		deployment, err := a.descriptorOf(ctx, question.Subject)
 		return informed(a, message, deployment, err)
 	}
-	return proto.ReplyRefusal(message, proto.Refuse,
+	return proto.Refusing(message, proto.Refuse,
 		refusalf(sla.RefusedNotFound, "", "the broker knows nothing about %q", question.Topic))
 }
 
@@ -51,12 +51,12 @@ func informed[C proto.Content](a *Agent, message proto.Message, content C, err e
 	var refusal sla.Refusal
 	switch {
 	case err == nil:
-		return answer(message, proto.Inform, content)
+		return proto.Answer(message, proto.Inform, content)
 	case errors.As(err, &refusal):
-		return proto.ReplyRefusal(message, proto.Refuse, refusal)
+		return proto.Refusing(message, proto.Refuse, refusal)
 	}
 	a.Log.Error("question not answered", zap.String("sender", message.Sender.String()), zap.Error(err))
-	return proto.ReplyRefusal(message, proto.Failure, refusalf(sla.RefusedInternal, "", "%s", err))
+	return proto.Refusing(message, proto.Failure, refusalf(sla.RefusedInternal, "", "%s", err))
 }
 
 // askVendors asks every enrolled vendor how it is. Those that do not answer are listed as absent.

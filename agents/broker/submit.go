@@ -28,13 +28,13 @@ type submission struct {
 func (a *Agent) submit(ctx context.Context, message proto.Message) proto.Message {
 	content, err := proto.Decode[proto.Submission](message)
 	if err != nil {
-		return notUnderstood(message, err)
+		return proto.Misunderstood(message, err)
 	}
 	offers, err := a.submitOnce(ctx, content, commandOf(message))
 	if err != nil {
 		return a.refuse(message, err)
 	}
-	return answer(message, proto.Inform, offers)
+	return proto.Answer(message, proto.Inform, offers)
 }
 
 // submitOnce lets the repeats of a submission that is under way share its end.

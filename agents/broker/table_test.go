@@ -120,17 +120,17 @@ func (t *table) command(message proto.Message) proto.Message {
 	if message.Performative == proto.AcceptProposal {
 		acceptance, err := proto.Decode[proto.Acceptance](message)
 		if err != nil {
-			return proto.ReplyRefusal(message, proto.NotUnderstood, sla.Refusal{Code: sla.RefusedBadRequest, Message: err.Error()})
+			return proto.Refusing(message, proto.NotUnderstood, sla.Refusal{Code: sla.RefusedBadRequest, Message: err.Error()})
 		}
 		agreement, refusal := t.accept(acceptance.Agreement)
 		if refusal != nil {
-			return proto.ReplyRefusal(message, proto.Failure, *refusal)
+			return proto.Refusing(message, proto.Failure, *refusal)
 		}
 		return informing(message, agreement)
 	}
 	cancellation, err := proto.Decode[proto.Cancellation](message)
 	if err != nil {
-		return proto.ReplyRefusal(message, proto.NotUnderstood, sla.Refusal{Code: sla.RefusedBadRequest, Message: err.Error()})
+		return proto.Refusing(message, proto.NotUnderstood, sla.Refusal{Code: sla.RefusedBadRequest, Message: err.Error()})
 	}
 	return informing(message, t.cancel(cancellation))
 }

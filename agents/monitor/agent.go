@@ -1,17 +1,9 @@
-// Package monitor is the agent that reads what resources use and do, and tells it to whoever asks.
-//
-// It asks every vendor for measurements from time to time and keeps the last ones in memory: they are facts about now,
-// and after a restart they are read again.
 package monitor
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
-	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -33,16 +25,15 @@ type Options struct {
 	Every time.Duration
 	// Ticks begins a reading with each tick; by default a ticker of that length.
 	Ticks <-chan time.Time
+	// Keep is how many readings of each resource are kept; 12 by default.
+	Keep int
 }
 
 // Agent is a monitor.
 type Agent struct {
 	Options
 	ready chan struct{}
-
-	mutex sync.Mutex
-	// latest reading of each vendor that answered last time.
-	latest map[string][]proto.Sample
+	board *board
 }
 
 // New makes an agent. It does no I/O.
@@ -56,7 +47,10 @@ func New(options Options) (*Agent, error) {
 	if options.Every == 0 {
 		options.Every = 5 * time.Second
 	}
-	return &Agent{Options: options, ready: make(chan struct{}), latest: map[string][]proto.Sample{}}, nil
+	if options.Keep == 0 {
+		options.Keep = 12
+	}
+	return &Agent{Options: options, ready: make(chan struct{}), board: newBoard(options.Keep)}, nil
 }
 
 // Ready is closed when the agent answers questions.
@@ -64,6 +58,11 @@ func (a *Agent) Ready() <-chan struct{} { return a.ready }
 
 // Run reads and answers until the context ends.
 func (a *Agent) Run(ctx context.Context) error {
+	stop, err := a.Peer.Listen(ctx, "evt.*."+string(proto.EventDeploymentChanged), a.changed)
+	if err != nil {
+		return fmt.Errorf("monitor: %w", err)
+	}
+	defer stop()
 	service, err := a.Peer.Serve(ctx, bus.Endpoint{
 		Name: "query", Subject: proto.SubjectMonitorQuery, Queue: string(proto.RoleMonitor), Handle: a.query,
 		Accepts: map[proto.Performative][]proto.Role{
@@ -74,74 +73,11 @@ func (a *Agent) Run(ctx context.Context) error {
 		return fmt.Errorf("monitor: serve: %w", err)
 	}
 	close(a.ready)
-	ticks := a.Ticks
-	if ticks == nil {
-		ticker := time.NewTicker(a.Every)
-		defer ticker.Stop()
-		ticks = ticker.C
-	}
-	for {
-		a.read(ctx)
-		select {
-		case <-ctx.Done():
-			return service.Close()
-		case <-ticks:
-		}
-	}
+	a.readAlways(ctx)
+	return service.Close()
 }
 
-// read asks every vendor of the register side by side. One that does not answer has no reading until it does.
-func (a *Agent) read(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, a.Every)
-	defer cancel()
-	readings := map[string][]proto.Sample{}
-	var mutex sync.Mutex
-	var group sync.WaitGroup
-	for name, entry := range a.Peer.Register().Entries {
-		vendor, err := proto.ParseIdentity(name)
-		if err != nil || vendor.Role != proto.RoleVendor || !entry.Revoked.IsZero() {
-			continue
-		}
-		group.Go(func() {
-			samples, err := a.ask(ctx, vendor)
-			if err != nil {
-				a.Log.Debug("vendor not read", zap.String(services.FieldVendor, vendor.Name), zap.Error(err))
-				return
-			}
-			mutex.Lock()
-			defer mutex.Unlock()
-			readings[vendor.Name] = samples
-		})
-	}
-	group.Wait()
-	a.mutex.Lock()
-	defer a.mutex.Unlock()
-	a.latest = readings
-}
-
-func (a *Agent) ask(ctx context.Context, vendor proto.Identity) ([]proto.Sample, error) {
-	message := proto.Message{Performative: proto.QueryRef, Protocol: proto.QueryProtocol, Receiver: vendor}
-	if err := proto.Encode(&message, proto.Question{Topic: proto.TopicMeasure}); err != nil {
-		return nil, err
-	}
-	answer, err := a.Peer.Ask(ctx, proto.SubjectQuery(vendor.Name), message)
-	if err != nil {
-		return nil, err
-	}
-	if refusal, refused := proto.AsRefusal(answer); refused {
-		return nil, refusal
-	}
-	list, err := proto.Decode[proto.SampleList](answer)
-	if err != nil {
-		return nil, err
-	}
-	for i := range list.Samples {
-		list.Samples[i].Vendor = vendor.Name // whatever it says: a vendor speaks for itself
-	}
-	return list.Samples, nil
-}
-
-// query answers with the last reading, of one deployment or of all.
+// query answers with the last readings, of one deployment by its id or name, or of all.
 func (a *Agent) query(_ context.Context, message proto.Message) proto.Message {
 	question, err := proto.Decode[proto.Question](message)
 	if err != nil {
@@ -150,19 +86,8 @@ func (a *Agent) query(_ context.Context, message proto.Message) proto.Message {
 	if question.Topic != proto.TopicSamples {
 		return proto.Misunderstood(message, fmt.Errorf("a monitor is asked about samples, not %q", question.Topic))
 	}
-	a.mutex.Lock()
-	latest := a.latest
-	a.mutex.Unlock()
-	list := proto.SampleList{Samples: []proto.Sample{}}
-	for _, vendor := range slices.Sorted(maps.Keys(latest)) {
-		for _, sample := range latest[vendor] {
-			if question.Subject == "" || sample.Resource.Deployment == question.Subject {
-				list.Samples = append(list.Samples, sample)
-			}
-		}
+	if question.Subject == "" {
+		return proto.Answer(message, proto.Inform, a.board.all())
 	}
-	slices.SortStableFunc(list.Samples, func(x, y proto.Sample) int {
-		return cmp.Or(cmp.Compare(x.Resource.Deployment, y.Resource.Deployment), cmp.Compare(x.Name, y.Name))
-	})
-	return proto.Answer(message, proto.Inform, list)
+	return proto.Answer(message, proto.Inform, a.board.of(question.Subject))
 }
