@@ -108,9 +108,16 @@ func unanswered(receiver proto.Identity, command bool, err error) *Error {
 	case errors.Is(err, bus.ErrAbsent):
 		result.Message = "nobody answers as " + receiver.String()
 		result.Hint = "start it, or look at the agency's log"
+	case errors.Is(err, bus.ErrForbidden):
+		result.Code = string(sla.RefusedPermission)
+		result.Message = "the bus does not let you ask that"
+		result.Hint = "other credentials may"
 	case command:
 		result.Code = CodeTimedOut
 		result.Message = "no answer in time; it may be done or under way"
+		if errors.Is(err, context.Canceled) {
+			result.Message = "the wait was given up; it may be done or under way"
+		}
 	case errors.Is(err, context.DeadlineExceeded):
 		result.Message = "no answer in time"
 	case errors.Is(err, context.Canceled):

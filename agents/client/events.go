@@ -30,13 +30,13 @@ func (c *Client) Events(ctx context.Context, watching Watching, handle func(prot
 		}
 		return own
 	})
-	switch {
-	case own != nil:
+	if own != nil {
 		return own
-	case err == nil, ctx.Err() != nil:
-		return nil
 	}
-	return followError(err)
+	if err != nil && ctx.Err() == nil {
+		return followError(err)
+	}
+	return nil
 }
 
 // interest is in the events about one name. Vendors know deployments by their ids alone, so that the ids of those that

@@ -132,7 +132,7 @@ func (s *session) askCredential(keyboard *os.File, fields []vendormodules.Creden
 			value = string(typed)
 		} else {
 			line, err := lines.ReadString('\n')
-			if err != nil && err != io.EOF { //nolint:errorlint // an io.Reader's end is io.EOF itself
+			if err != nil && err != io.EOF {
 				return nil, fmt.Errorf("read %s: %w", field.Name, err)
 			}
 			value = strings.TrimRight(line, "\r\n")

@@ -105,11 +105,10 @@ func (s *session) running(data string) (connection, error) {
 	if err != nil {
 		return connection{}, err
 	}
-	found, err := readConnection(filepath.Join(data, connectionFile))
-	if err != nil || !found.Process.Alive() {
-		return connection{Data: data}, nil
+	if found, err := readConnection(filepath.Join(data, connectionFile)); err == nil && found.Process.Alive() {
+		return found, nil
 	}
-	return found, nil
+	return connection{Data: data}, nil
 }
 
 func (v enrolVerb) make(

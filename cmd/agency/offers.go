@@ -106,10 +106,16 @@ func (s *session) showPlans(offers proto.Offers) {
 	if hidden := len(offers.Plans) - len(rows); hidden > 0 {
 		s.screen.Line("  and %s more; `agency compare %s --all` shows them", present.Count(hidden, "plan"), offers.Name)
 	}
-	for _, plan := range offers.Plans[:min(len(offers.Plans), 2)] {
-		if plan.Remark != "" {
-			s.screen.Line("%s", s.screen.Prose(fmt.Sprintf("%d: %s", plan.Rank, plan.Remark), 3))
-		}
+	s.showReasons(offers.Plans)
+}
+
+// showReasons says why the first plan is the first, and what is against the second.
+func (s *session) showReasons(plans []sla.Plan) {
+	if plans[0].Remark != "" {
+		s.screen.Line("%s", s.screen.Prose(fmt.Sprintf("Best is %d: %s.", plans[0].Rank, plans[0].Remark), 2))
+	}
+	if len(plans) > 1 && plans[1].Remark != "" {
+		s.screen.Line("%s", s.screen.Prose(fmt.Sprintf("Why not %d? %s.", plans[1].Rank, plans[1].Remark), 2))
 	}
 }
 

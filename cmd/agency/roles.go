@@ -94,8 +94,8 @@ func (r role) run(ctx context.Context, ready func()) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, peer.Close()) }()
-	forwarder := forward(peer)
-	defer closeForwarder(forwarder)
+	forwarder := forward(peer)      //nolint:contextcheck // what an agent logs while it ends is sent too
+	defer closeForwarder(forwarder) //nolint:contextcheck // and that takes a moment after the context has ended
 	made, closes, err := r.make(ctx, parts{
 		peer: peer, store: kept, directory: directory, scrubber: r.logs.scrubber, intervals: r.intervals,
 		log: r.logs.with(identity.String(), forwarder.Core(r.logs.level)),

@@ -6,8 +6,8 @@ import (
 	"github.com/cloud-agency/agency/proto"
 )
 
-// version of the program.
-const version = "0.1.0"
+// version of the program; a build from a working copy is told another by the linker.
+var version = "0.1.0"
 
 type versionVerb struct{ reading }
 

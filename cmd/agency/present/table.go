@@ -127,10 +127,10 @@ func Pad(content string, width int) string {
 // are kept are kept as they are, and words that are longer than a line are not broken.
 func Wrap(content string, width, hang int) string {
 	var out strings.Builder
-	column, blanks := 0, ""
+	column := 0
 	for len(content) > 0 {
 		word := strings.TrimLeft(content, " ")
-		blanks = content[:len(content)-len(word)]
+		blanks := content[:len(content)-len(word)]
 		if end := strings.IndexByte(word, ' '); end >= 0 {
 			word = word[:end]
 		}
