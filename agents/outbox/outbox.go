@@ -80,52 +80,59 @@ func (o *Outbox) Load(ctx context.Context) error {
 	return nil
 }
 
-// Run publishes until the context ends.
+// Run publishes until the context ends. What was published is deleted a little later and several at a time, so that the
+// deletions do not stand in the way of whoever commits now.
 func (o *Outbox) Run(ctx context.Context) error {
+	var published []services.Change
+	forget := time.NewTimer(forgetAfter)
+	forget.Stop()
+	defer forget.Stop()
 	for {
 		select {
 		case <-ctx.Done():
+			o.forget(ctx, published)
 			return nil
+		case <-forget.C:
+			published = o.forget(ctx, published)
 		case <-o.wake:
 		}
 		o.mutex.Lock()
 		entries := o.pending
 		o.pending = nil
 		o.mutex.Unlock()
-		for len(entries) > 0 {
-			batch := entries[:min(len(entries), services.MaxChanges)]
-			entries = entries[len(batch):]
-			if err := o.publish(ctx, batch); err != nil {
-				return nil // the context has ended; what is left is in the store
+		for _, entry := range entries {
+			if err := o.insist(ctx, entry.Event); err != nil {
+				break // the context has ended; what is left is in the store
+			}
+			if len(published) == 0 {
+				forget.Reset(forgetAfter)
+			}
+			if published = append(published, o.events.Discard(entry.Event.ID)); len(published) == services.MaxChanges {
+				published = o.forget(ctx, published)
 			}
 		}
 	}
 }
 
-func (o *Outbox) publish(ctx context.Context, batch []Entry) error {
-	done := make([]services.Change, 0, len(batch))
-	for _, entry := range batch {
-		if err := o.insist(ctx, entry.Event); err != nil {
-			break
-		}
-		done = append(done, o.events.Discard(entry.Event.ID))
+// forget deletes events that were published, also when the context has ended meanwhile, and returns none.
+func (o *Outbox) forget(ctx context.Context, published []services.Change) []services.Change {
+	if len(published) == 0 {
+		return nil
 	}
-	if len(done) > 0 {
-		// Also when the context has ended meanwhile: what was published need not be so once more.
-		forgetting, cancel := context.WithTimeout(context.WithoutCancel(ctx), forgetWithin)
-		defer cancel()
-		if err := o.store.Commit(forgetting, done...); err != nil {
-			// Published and not forgotten: it is published once more at the next start, which events allow for.
-			o.log.Warn("published events not forgotten", zap.Int("events", len(done)), zap.Error(err))
-		}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), forgetWithin)
+	defer cancel()
+	if err := o.store.Commit(ctx, published...); err != nil {
+		// Published and not forgotten: they are published once more at the next start, which events allow for.
+		o.log.Warn("published events not forgotten", zap.Int("events", len(published)), zap.Error(err))
 	}
-	return ctx.Err()
+	return nil
 }
 
-// The bounds of the time between two tries to publish an event, and of the commit that forgets those published.
+// The bounds of the time between two tries to publish an event, and of when and how long those published are forgotten.
 const (
 	againFirst   = 50 * time.Millisecond
 	againMost    = 5 * time.Second
+	forgetAfter  = 100 * time.Millisecond
 	forgetWithin = 10 * time.Second
 )
 
