@@ -138,7 +138,7 @@ func crash(t *testing.T, directory, round, files string) {
 	if err := host.Process.Kill(); err != nil {
 		t.Error(err)
 	}
-	host.Wait() //nolint:errcheck // it was killed
+	host.Wait() // it was killed
 }
 
 // exactlyOnce fails the test unless each resource is listed once, and each machine runs once at an address of its own.

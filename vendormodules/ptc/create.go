@@ -57,6 +57,12 @@ func (m *Module) create(ctx context.Context, request vendormodules.Request) (ven
 	return m.show(of)
 }
 
+// offers says whether resources of a type are made here; those of a cluster are computes.
+func (m *Module) offers(kind descriptors.ResourceType) bool {
+	types := m.configuration.Types
+	return slices.Contains(types, kind) || kind == descriptors.Compute && slices.Contains(types, descriptors.Cluster)
+}
+
 // check refuses requests that will never do.
 func (m *Module) check(request vendormodules.Request) error {
 	kind := request.Class.Type
@@ -65,7 +71,7 @@ func (m *Module) check(request vendormodules.Request) error {
 		return fmt.Errorf("key %q: %w", request.Key, vendormodules.ErrInvalid)
 	case kind == descriptors.Cluster || !slices.Contains(types[:], kind):
 		return fmt.Errorf("no resource is a %q: %w", kind, vendormodules.ErrInvalid)
-	case !slices.Contains(m.configuration.Types, kind) && !(kind == descriptors.Compute && slices.Contains(m.configuration.Types, descriptors.Cluster)):
+	case !m.offers(kind):
 		return fmt.Errorf("no %s here: %w", kind, vendormodules.ErrUnsupported)
 	}
 	if refusal := m.refuse(request.Class); refusal != nil && kind != descriptors.Compute {

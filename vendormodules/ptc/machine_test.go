@@ -153,9 +153,12 @@ func TestAMachineThatCannotRunSaysWhy(t *testing.T) {
 			t.Errorf("the fault %q does not say %q", shown.Fault, part)
 		}
 	}
-	if left := processes(string(b.at(machine.ID))); len(left) > 0 {
-		t.Errorf("it has failed, and %q run", left)
-	}
+	vendortest.Eventually(t, wait, "nothing runs any more", func() error {
+		if left := processes(string(b.at(machine.ID))); len(left) > 0 {
+			return fmt.Errorf("there are %q", left)
+		}
+		return nil
+	})
 }
 
 func TestACommandThatEndsIsStartedAgain(t *testing.T) {

@@ -113,7 +113,7 @@ func (m *Module) adopt(ctx context.Context) error {
 		return err
 	}
 	err = patiently(ctx, loopback.ErrTaken, func() (err error) {
-		m.claim, err = m.claimBlock(len(records) > 0)
+		m.claim, err = m.claimBlock(ctx, len(records) > 0)
 		return err
 	})
 	if err != nil {
@@ -173,14 +173,14 @@ func lockFile(path string) (*os.File, error) {
 }
 
 // claimBlock claims the addresses. An instance that has resources needs those that it had.
-func (m *Module) claimBlock(occupied bool) (*loopback.Claim, error) {
+func (m *Module) claimBlock(ctx context.Context, occupied bool) (*loopback.Claim, error) {
 	path := filepath.Join(m.directory, "block.json")
 	if content, err := os.ReadFile(path); err == nil {
 		var block netip.Prefix
 		if err := json.Unmarshal(content, &block); err != nil {
 			return nil, fmt.Errorf("read %s: %w", path, err)
 		}
-		claim, err := loopback.Retake(block)
+		claim, err := loopback.Retake(ctx, block)
 		if occupied && errors.Is(err, loopback.ErrTaken) {
 			return nil, fmt.Errorf("the addresses %s of the machines here were taken while the agency was away "+
 				"(find who listens at port %d there by: ss -ltnp; end it, and start again): %w", block, loopback.ClaimPort, err)
@@ -191,7 +191,7 @@ func (m *Module) claimBlock(occupied bool) (*loopback.Claim, error) {
 	} else if occupied || !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	claim, err := loopback.Find(m.environment.Agency + "/" + m.environment.Vendor + "/" + m.directory)
+	claim, err := loopback.Find(ctx, m.environment.Agency+"/"+m.environment.Vendor+"/"+m.directory)
 	if err != nil {
 		return nil, err
 	}

@@ -198,7 +198,7 @@ func findCapacity(of capacity, directory string) (vendormodules.Usage, error) {
 		if err := unix.Sysinfo(&information); err != nil {
 			return usage, fmt.Errorf("memory of this host: %w", err)
 		}
-		usage.Memory = quantity.Bytes(uint64(information.Totalram) * uint64(information.Unit))
+		usage.Memory = quantity.Bytes(information.Totalram * uint64(information.Unit))
 	}
 	if usage.Storage == 0 {
 		var information unix.Statfs_t

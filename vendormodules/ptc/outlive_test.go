@@ -158,7 +158,7 @@ func TestABlockStaysWithItsMachines(t *testing.T) {
 	if err := b.Close(); err != nil {
 		t.Fatal(err)
 	}
-	thief, err := loopback.Retake(mine)
+	thief, err := loopback.Retake(t.Context(), mine)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -35,7 +35,7 @@ func (p *programs) add() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer source.Close() //nolint:errcheck // only read
+	defer source.Close() // only read
 	hash := sha256.New()
 	if _, err := io.Copy(hash, source); err != nil {
 		return "", err

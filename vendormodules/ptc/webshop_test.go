@@ -64,10 +64,11 @@ func TestAShop(t *testing.T) {
 	visits := b.visits(page)
 	b.killProcess(database.ID, "image kv")
 	vendortest.Eventually(t, wait, "the store comes back", func() error {
-		if _, body, err := fetch(t.Context(), page); err != nil || !strings.Contains(body, "visits") {
-			return fmt.Errorf("%q, %v", body, err)
+		_, body, err := fetch(t.Context(), page)
+		if err == nil && !strings.Contains(body, "visits") {
+			err = fmt.Errorf("the page is %q", body)
 		}
-		return nil
+		return err
 	})
 	if after := b.visits(page); after <= visits {
 		t.Errorf("%d visits were counted, and %d after the store was killed", visits, after)

@@ -36,7 +36,7 @@ func (t Target) Unpack(ctx context.Context, archive string) error {
 	if err != nil {
 		return fmt.Errorf("unpack: %w", err)
 	}
-	defer file.Close() //nolint:errcheck // only read
+	defer file.Close() // only read
 	if err := t.unpack(ctx, bufio.NewReader(file)); err != nil {
 		return fmt.Errorf("unpack %s: %w", archive, err)
 	}
@@ -53,7 +53,7 @@ func (t Target) unpack(ctx context.Context, source *bufio.Reader) error {
 	}
 	defer writer.close()
 	var plain io.Reader = source
-	if start, _ := source.Peek(len(gzipMagic)); string(start) == gzipMagic { //nolint:errcheck // too short is not gzipped
+	if start, _ := source.Peek(len(gzipMagic)); string(start) == gzipMagic { // too short is not gzipped
 		zipped, err := gzip.NewReader(source)
 		if err != nil {
 			return errors.Join(ErrEntry, err)
@@ -100,7 +100,7 @@ func (t Target) Copy(ctx context.Context, directory string) error {
 			if err != nil {
 				return err
 			}
-			defer file.Close() //nolint:errcheck // only read
+			defer file.Close() // only read
 			return writer.put(one, file)
 		case one.mode.Type() == fs.ModeSymlink:
 			if one.link, err = os.Readlink(name); err != nil {
@@ -131,7 +131,7 @@ func clean(name string) string { return path.Clean("/" + name) }
 
 // writer writes entries below the target's directories.
 type writer struct {
-	ctx   context.Context //nolint:containedctx // of one call
+	ctx   context.Context // of the one call
 	roots map[string]*os.Root
 }
 
@@ -276,7 +276,7 @@ func destination(one entry) string {
 
 // reader ends with a context.
 type reader struct {
-	ctx context.Context //nolint:containedctx // of one call
+	ctx context.Context // of the one call
 	io.Reader
 }
 

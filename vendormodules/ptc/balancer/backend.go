@@ -104,7 +104,7 @@ func (p *pool) probe(b *backend) error {
 	if err != nil {
 		return err
 	}
-	defer response.Body.Close() //nolint:errcheck // only the status counts
+	defer response.Body.Close() // only the status counts
 	if response.StatusCode/100 != 2 {
 		return fmt.Errorf("%s answers %s", p.check.Path, response.Status)
 	}

@@ -44,7 +44,7 @@ type front struct {
 // newFront starts a balancer that checks often, and ends it with the test.
 func newFront(t *testing.T, protocol, path string, targets ...vendormodules.Target) *front {
 	t.Helper()
-	claim, err := loopback.Find(t.TempDir())
+	claim, err := loopback.Find(t.Context(), t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +61,7 @@ func newFront(t *testing.T, protocol, path string, targets ...vendormodules.Targ
 	if err := f.directory.Write(f.record); err != nil {
 		t.Fatal(err)
 	}
-	server, err := balancer.Listen(f.directory, io.Discard)
+	server, err := balancer.Listen(t.Context(), f.directory, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -392,7 +392,7 @@ func TestUpgradedConnectionsArePassedOn(t *testing.T) {
 
 func TestAnAddressThatIsTakenIsSaid(t *testing.T) {
 	f := newFront(t, "http", "")
-	if _, err := balancer.Listen(f.directory, io.Discard); err == nil || !strings.Contains(err.Error(), "address already in use") {
+	if _, err := balancer.Listen(t.Context(), f.directory, io.Discard); err == nil || !strings.Contains(err.Error(), "address already in use") {
 		t.Errorf("Listen where another does: %v", err)
 	}
 }

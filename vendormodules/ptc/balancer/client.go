@@ -28,7 +28,7 @@ func ask(ctx context.Context, directory record.Directory, method, what string, i
 	if err != nil {
 		return fmt.Errorf("balancer: %w", err)
 	}
-	defer opened.Close() //nolint:errcheck // only read
+	defer opened.Close() // only read
 	path := controlPath(opened)
 	transport := &http.Transport{
 		DisableKeepAlives: true,

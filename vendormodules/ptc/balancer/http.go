@@ -72,7 +72,7 @@ func (p *proxy) RoundTrip(request *http.Request) (*http.Response, error) {
 
 func (p *proxy) ask(backend *backend, request *http.Request, body *unreadBody) (*http.Response, error) {
 	ctx, cancel := context.WithCancel(request.Context())
-	stop := context.AfterFunc(backend.ctx, cancel)
+	stop := context.AfterFunc(backend.ctx, cancel) //nolint:contextcheck // the end of the target ends the request too
 	end := func() { stop(); cancel() }
 	out := request.Clone(ctx)
 	out.URL.Host = backend.address

@@ -137,5 +137,5 @@ func (p *pool) close() {
 }
 
 func (p *pool) report(format string, arguments ...any) {
-	fmt.Fprintf(p.log, "%s %s\n", time.Now().UTC().Format(time.RFC3339), fmt.Sprintf(format, arguments...)) //nolint:errcheck // best effort
+	fmt.Fprintf(p.log, "%s %s\n", time.Now().UTC().Format(time.RFC3339), fmt.Sprintf(format, arguments...)) // best effort
 }

@@ -38,14 +38,15 @@ type Server struct {
 }
 
 // Listen listens on every address of the balancer whose directory it is. It writes on log what becomes of the targets.
-func Listen(directory record.Directory, log io.Writer) (*Server, error) {
+func Listen(ctx context.Context, directory record.Directory, log io.Writer) (*Server, error) {
 	of, err := directory.Read()
 	if err != nil {
 		return nil, err
 	}
 	s := &Server{directory: directory, class: of.Class.WithDefaults(), log: log}
+	var config net.ListenConfig
 	for _, address := range of.Addresses {
-		listener, err := net.Listen("tcp", net.JoinHostPort(address.Address.Address, strconv.Itoa(s.class.Listen)))
+		listener, err := config.Listen(ctx, "tcp", net.JoinHostPort(address.Address.Address, strconv.Itoa(s.class.Listen)))
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("balancer: %w", err), s.Close())
 		}
@@ -79,7 +80,7 @@ func (s *Server) Serve(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(err, s.Close())
 	}
-	pool.set(of.Targets)
+	pool.set(of.Targets) //nolint:contextcheck // what the pool begins has the pool's context
 
 	group, stopped := errgroup.WithContext(ctx)
 	control := &http.Server{Handler: s.controls(pool), ReadHeaderTimeout: headerLimit}
@@ -144,7 +145,7 @@ func listenControl(directory record.Directory) (net.Listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("control socket: %w", err)
 	}
-	defer opened.Close() //nolint:errcheck // only read
+	defer opened.Close() // only read
 	if err := os.Remove(filepath.Join(string(directory), record.Control)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("control socket: %w", err)
 	}
@@ -169,7 +170,7 @@ func (s *Server) controls(pool *pool) http.Handler {
 			http.Error(writer, err.Error(), http.StatusInternalServerError)
 			return
 		}
-		pool.set(of.Targets)
+		pool.set(of.Targets) //nolint:contextcheck // what the pool begins has the pool's context
 	})
 	mux.HandleFunc("GET /figures", func(writer http.ResponseWriter, _ *http.Request) {
 		figures := s.meter.figures()

@@ -45,7 +45,7 @@ func (r *relay) serve(ctx context.Context, listener net.Listener) {
 
 // pass connects to the first target that takes it, and copies both ways until both have ended.
 func (r *relay) pass(ctx context.Context, client net.Conn) error {
-	defer client.Close() //nolint:errcheck // both sides are done
+	defer client.Close() // both sides are done
 	dialer := net.Dialer{Timeout: dialLimit}
 	var tried []*backend
 	for {
@@ -61,17 +61,17 @@ func (r *relay) pass(ctx context.Context, client net.Conn) error {
 			continue
 		}
 		defer r.pool.release(backend)
-		join(backend.ctx, client, target)
+		join(backend.ctx, client, target) //nolint:contextcheck // the target has a context, which ends with the balancer
 		return nil
 	}
 }
 
 // join copies between two connections until both directions have ended, or ctx has.
 func join(ctx context.Context, client, target net.Conn) {
-	defer target.Close() //nolint:errcheck // both sides are done
+	defer target.Close() // both sides are done
 	stop := context.AfterFunc(ctx, func() {
-		client.Close() //nolint:errcheck // the copies end by it
-		target.Close() //nolint:errcheck // the copies end by it
+		client.Close() // the copies end by it
+		target.Close() // the copies end by it
 	})
 	defer stop()
 	var back sync.WaitGroup
@@ -87,6 +87,6 @@ func copyHalf(to, from net.Conn) {
 	if err == nil && can && half.CloseWrite() == nil {
 		return
 	}
-	to.Close()   //nolint:errcheck // it failed already
-	from.Close() //nolint:errcheck // nothing more can be passed on
+	to.Close()   // it failed already
+	from.Close() // nothing more can be passed on
 }

@@ -93,8 +93,10 @@ func (l Level) Thread(own, read []string) error {
 	}{{system[:], readRights, true}, {devices[:], deviceRights, true}, {read, readRights, false}, {own, ownRights, false}} {
 		for _, path := range rule.paths {
 			err := allow(ruleset, path, rule.rights&l.handled())
-			absent := errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission)
-			if err != nil && !(rule.optional && absent) {
+			if absent := errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission); rule.optional && absent {
+				continue
+			}
+			if err != nil {
 				return fmt.Errorf("confine: %s: %w", path, err)
 			}
 		}

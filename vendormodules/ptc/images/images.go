@@ -146,7 +146,7 @@ func runWeb(ctx context.Context, arguments []string) error {
 	if err := parse(flags, arguments, &listen); err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", listen)
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", listen)
 	if err != nil {
 		return err
 	}
@@ -162,7 +162,7 @@ func runKV(ctx context.Context, arguments []string) error {
 	if err := parse(flags, arguments, &listen); err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", listen)
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", listen)
 	if err != nil {
 		return err
 	}

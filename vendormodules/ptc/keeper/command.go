@@ -73,11 +73,11 @@ func (s *supervisor) start(command *command) error {
 	command.pid, command.started = pid, time.Now()
 	s.output.Go(func() {
 		io.Copy(s.console, output) //nolint:errcheck // ends with the machine's last process that holds it
-		output.Close()             //nolint:errcheck // only read
+		output.Close()             // only read
 	})
 	s.output.Go(func() {
-		message, _ := io.ReadAll(stageReport) //nolint:errcheck // a stage that dies says nothing, and its end is noticed
-		stageReport.Close()                   //nolint:errcheck // only read
+		message, _ := io.ReadAll(stageReport) // a stage that dies says nothing, and its end is noticed
+		stageReport.Close()                   // only read
 		s.reports <- report{command, pid, string(message)}
 	})
 	return nil
@@ -88,7 +88,7 @@ func (s *supervisor) fork(command *command, output, report *os.File) (int, error
 	if err != nil {
 		return 0, err
 	}
-	defer null.Close() //nolint:errcheck // only read
+	defer null.Close() // only read
 	staging := staging{
 		keeper: os.Getpid(), level: s.host.Landlock, groups: s.groups, command: command.text,
 		own:  paths{s.directory.Root(), s.directory.Volumes()},
@@ -120,8 +120,11 @@ func (s *supervisor) reap() error {
 		if errors.Is(err, unix.EINTR) {
 			continue
 		}
-		if err != nil || pid <= 0 {
-			return nil // none left, or none that has ended
+		switch {
+		case errors.Is(err, unix.ECHILD), err == nil && pid == 0: // none left, or none that has ended
+			return nil
+		case err != nil:
+			return fmt.Errorf("wait for processes: %w", err)
 		}
 		for _, command := range s.commands {
 			if command.pid == pid {

@@ -48,7 +48,7 @@ func (c *console) Write(text []byte) (int, error) {
 			return len(text), nil
 		}
 	}
-	written, _ := c.file.Write(text) //nolint:errcheck // see above
+	written, _ := c.file.Write(text) // see above
 	c.size += int64(written)
 	return len(text), nil
 }
@@ -79,8 +79,8 @@ func (c *console) since(mark int64, limit int) string {
 	if err != nil {
 		return ""
 	}
-	defer file.Close() //nolint:errcheck // only read
+	defer file.Close() // only read
 	text := make([]byte, c.size-mark)
-	read, _ := file.ReadAt(text, mark) //nolint:errcheck // what there is will do
+	read, _ := file.ReadAt(text, mark) // what there is will do
 	return string(text[:read])
 }

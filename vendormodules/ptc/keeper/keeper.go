@@ -80,7 +80,7 @@ type keeper struct {
 func keep(host Host, directory record.Directory, answer io.Writer) (err error) {
 	held, err := lock(directory)
 	if errors.Is(err, errKept) {
-		fmt.Fprintln(answer, answerBusy) //nolint:errcheck // nobody may be waiting any more
+		fmt.Fprintln(answer, answerBusy) // nobody may be waiting any more
 		return nil
 	}
 	if err != nil {
@@ -120,7 +120,7 @@ func (k *keeper) begin(groups []string, warnings ...string) error {
 	if err := k.directory.WriteStatus(k.status); err != nil {
 		return err
 	}
-	fmt.Fprintln(k.answer, answerKept) //nolint:errcheck // nobody may be waiting any more
+	fmt.Fprintln(k.answer, answerKept) // nobody may be waiting any more
 	return nil
 }
 
@@ -136,12 +136,12 @@ func (k *keeper) hold() (closers, error) {
 	for _, one := range k.record.Addresses {
 		address, err := netip.ParseAddr(one.Address.Address)
 		if err != nil {
-			return held, err
+			return nil, errors.Join(err, held.Close())
 		}
-		listener, err := loopback.Hold(address)
+		listener, err := loopback.Hold(context.Background(), address)
 		if err != nil {
-			return held, fmt.Errorf("another program has port %d of %s, by which addresses are told apart: %w",
-				loopback.ClaimPort, address, err)
+			return nil, errors.Join(held.Close(), fmt.Errorf("another program has port %d of %s, by which addresses are told apart: %w",
+				loopback.ClaimPort, address, err))
 		}
 		held = append(held, listener)
 	}
@@ -166,11 +166,11 @@ func (k *keeper) balance() error {
 		return err
 	}
 	held, err := k.hold()
-	defer held.Close() //nolint:errcheck // the process ends
 	if err != nil {
 		return k.move(record.Failed, err.Error())
 	}
-	server, err := balancer.Listen(k.directory, k.console)
+	defer held.Close() //nolint:errcheck // the process ends
+	server, err := balancer.Listen(ctx, k.directory, k.console)
 	if err != nil {
 		return k.move(record.Failed, err.Error())
 	}

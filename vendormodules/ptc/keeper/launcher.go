@@ -66,7 +66,7 @@ func (l *Launcher) launch(ctx context.Context, directory record.Directory, progr
 	if err != nil {
 		return errors.Join(err, diary.Close())
 	}
-	defer answer.Close()                                          //nolint:errcheck // only read
+	defer answer.Close()                                          // only read
 	process := exec.Command(program, "keeper", string(directory)) //nolint:noctx // it outlives every context
 	process.Stdout, process.Stderr = answerEnd, diary
 	process.Env = []string{"PATH=" + systemPath, "LANG=C.UTF-8"}
@@ -107,7 +107,7 @@ func await(ctx context.Context, answer *os.File, directory record.Directory) err
 	case answerBusy:
 		return errKept
 	}
-	complaint, _ := os.ReadFile(directory.Diary()) //nolint:errcheck // what there is will do
+	complaint, _ := os.ReadFile(directory.Diary()) // what there is will do
 	lines := strings.Split(strings.TrimSpace(string(complaint)), "\n")
 	return errors.Join(fmt.Errorf("it ended at once: %s", lines[len(lines)-1]), err)
 }
@@ -138,7 +138,11 @@ func (l *Launcher) Stop(ctx context.Context, directory record.Directory) error {
 	for {
 		held, err := lock(directory)
 		if err == nil {
-			return errors.Join(sweep(directory), unlock(held))
+			if err := errors.Join(sweep(directory), unlock(held)); err != nil {
+				return err
+			}
+			status, _, err := directory.ReadStatus()
+			return errors.Join(err, status.Keeper.Wait(ctx)) // it gives its lock back just before it ends
 		}
 		if !errors.Is(err, errKept) {
 			return err

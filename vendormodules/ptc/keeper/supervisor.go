@@ -62,12 +62,12 @@ func (k *keeper) supervise() error {
 	if err := s.prepare(); err != nil {
 		return err
 	}
-	held, fault := k.hold()
-	defer held.Close() //nolint:errcheck // the process ends
-	if fault == nil {
-		fault = s.run(stop, children)
+	held, err := k.hold()
+	if err != nil {
+		return s.finish(children, err)
 	}
-	return s.finish(children, fault)
+	defer held.Close() //nolint:errcheck // the process ends
+	return s.finish(children, s.run(stop, children))
 }
 
 // prepare makes the control groups and the keeper known. The groups are written down before they are made.

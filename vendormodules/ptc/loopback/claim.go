@@ -1,6 +1,7 @@
 package loopback
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"hash/fnv"
@@ -39,16 +40,16 @@ type Claim struct {
 
 // Find claims a free block, the first from a place on that depends on the seed alone, so that an instance mostly gets
 // the same one and two seldom want the same.
-func Find(seed string) (*Claim, error) {
+func Find(ctx context.Context, seed string) (*Claim, error) {
 	hash := fnv.New32a()
-	hash.Write([]byte(seed)) //nolint:errcheck // cannot fail
+	hash.Write([]byte(seed)) // cannot fail
 	first := int(hash.Sum32() % blocks)
 	listeners, err := Listeners()
 	if err != nil {
 		return nil, err
 	}
 	for i := range blocks {
-		claim, err := take(block(1+(first+i)%blocks), listeners)
+		claim, err := take(ctx, block(1+(first+i)%blocks), listeners)
 		if err == nil || !errors.Is(err, ErrTaken) {
 			return claim, err
 		}
@@ -59,15 +60,15 @@ func Find(seed string) (*Claim, error) {
 
 // Retake claims a block that this instance had before, whoever of its own machines listens in it; ErrTaken if another
 // instance has claimed it meanwhile.
-func Retake(block netip.Prefix) (*Claim, error) { return take(block, nil) }
+func Retake(ctx context.Context, block netip.Prefix) (*Claim, error) { return take(ctx, block, nil) }
 
-func take(block netip.Prefix, listeners []Listener) (*Claim, error) {
+func take(ctx context.Context, block netip.Prefix, listeners []Listener) (*Claim, error) {
 	for _, listener := range listeners {
 		if block.Contains(listener.Address.Addr()) {
 			return nil, fmt.Errorf("somebody listens at %s: %w", listener.Address, ErrTaken)
 		}
 	}
-	listener, err := Hold(last(block))
+	listener, err := Hold(ctx, last(block))
 	if errors.Is(err, unix.EADDRINUSE) {
 		return nil, fmt.Errorf("another instance has %s: %w", block, ErrTaken)
 	}
@@ -78,8 +79,9 @@ func take(block netip.Prefix, listeners []Listener) (*Claim, error) {
 }
 
 // Hold shows others that an address is taken, until the listener is closed.
-func Hold(address netip.Addr) (net.Listener, error) {
-	return net.Listen("tcp4", net.JoinHostPort(address.String(), strconv.Itoa(ClaimPort)))
+func Hold(ctx context.Context, address netip.Addr) (net.Listener, error) {
+	var config net.ListenConfig
+	return config.Listen(ctx, "tcp4", net.JoinHostPort(address.String(), strconv.Itoa(ClaimPort)))
 }
 
 // Close gives the block up. It may be called twice.

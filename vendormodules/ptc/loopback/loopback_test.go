@@ -16,7 +16,7 @@ import (
 
 func find(t *testing.T, seed string) *loopback.Claim {
 	t.Helper()
-	claim, err := loopback.Find(seed)
+	claim, err := loopback.Find(t.Context(), seed)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +42,7 @@ func TestNoBlockIsClaimedTwice(t *testing.T) {
 		}
 		blocks[claim.Block] = true
 	}
-	if _, err := loopback.Retake(claims[0].Block); !errors.Is(err, loopback.ErrTaken) {
+	if _, err := loopback.Retake(t.Context(), claims[0].Block); !errors.Is(err, loopback.ErrTaken) {
 		t.Errorf("Retake of a block that is claimed: %v", err)
 	}
 }
@@ -61,7 +61,7 @@ func TestABlockInWhichSomebodyListensIsNotTaken(t *testing.T) {
 	if second := find(t, "listened in"); second.Block == block {
 		t.Errorf("%s is claimed while somebody listens at %s", block, listener.Addr())
 	}
-	mine, err := loopback.Retake(block)
+	mine, err := loopback.Retake(t.Context(), block)
 	if err != nil {
 		t.Fatalf("Retake with its own machines in it: %v", err)
 	}

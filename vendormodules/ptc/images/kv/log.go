@@ -77,13 +77,13 @@ func replay(path string) (map[string]string, int64, error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	defer file.Close() //nolint:errcheck // only read
+	defer file.Close() // only read
 	reader := bufio.NewReaderSize(file, 1<<16)
 	var size int64
 	for {
 		content, err := readEntry(reader)
 		if err != nil {
-			return values, size, nil //nolint:nilerr // the end, or what a crash left of an entry nobody was promised
+			return values, size, nil // the end, or what a crash left of an entry nobody was promised
 		}
 		words, err := resp.ReadCommand(bufio.NewReader(bytes.NewReader(content)))
 		if err != nil {

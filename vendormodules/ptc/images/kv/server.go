@@ -35,7 +35,7 @@ func Serve(ctx context.Context, listener net.Listener, directory string) error {
 func accept(ctx context.Context, listener net.Listener, store *store) error {
 	var tasks sync.WaitGroup
 	defer tasks.Wait()
-	stop := context.AfterFunc(ctx, func() { listener.Close() }) //nolint:errcheck // Accept says it
+	stop := context.AfterFunc(ctx, func() { listener.Close() }) // Accept says it
 	defer stop()
 	for {
 		connection, err := listener.Accept()
@@ -51,9 +51,9 @@ func accept(ctx context.Context, listener net.Listener, store *store) error {
 
 // answer answers the commands of one connection. Answers to commands that came together leave together.
 func answer(ctx context.Context, connection net.Conn, store *store) {
-	stop := context.AfterFunc(ctx, func() { connection.Close() }) //nolint:errcheck // the read below ends by it
+	stop := context.AfterFunc(ctx, func() { connection.Close() }) // the read below ends by it
 	defer stop()
-	defer connection.Close() //nolint:errcheck // the client is gone or has made a mistake
+	defer connection.Close() // the client is gone or has made a mistake
 	reader, writer := bufio.NewReader(connection), bufio.NewWriter(connection)
 	for {
 		words, err := resp.ReadCommand(reader)

@@ -67,6 +67,6 @@ func (c *counter) close() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.connection != nil {
-		c.connection.Close() //nolint:errcheck // nothing is under way
+		c.connection.Close() // nothing is under way
 	}
 }

@@ -53,7 +53,7 @@ func handler(site Site, counter *counter) http.Handler {
 	files := http.FileServer(http.Dir(site.Root))
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(writer http.ResponseWriter, _ *http.Request) {
-		fmt.Fprintln(writer, "well") //nolint:errcheck // a client that went away needs no answer
+		fmt.Fprintln(writer, "well") // a client that went away needs no answer
 	})
 	mux.HandleFunc("GET /whoami", func(writer http.ResponseWriter, request *http.Request) {
 		answer := who{Name: site.Name, Address: site.Address}
@@ -78,7 +78,7 @@ func handler(site Site, counter *counter) http.Handler {
 			return
 		}
 		writer.Header().Set("Content-Type", "text/html; charset=utf-8")
-		fmt.Fprintf(writer, page, html.EscapeString(site.Name), html.EscapeString(site.Address)) //nolint:errcheck // as above
+		fmt.Fprintf(writer, page, html.EscapeString(site.Name), html.EscapeString(site.Address)) // as above
 	})
 	mux.Handle("GET /", files)
 	return http.HandlerFunc(func(writer http.ResponseWriter, request *http.Request) {
