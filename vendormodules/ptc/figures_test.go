@@ -37,7 +37,9 @@ func benchmarkOperations(b *testing.B, class descriptors.Class) {
 			}
 		})
 	}
-	asked := func(kind string, index int) vendormodules.Request { return request(class, fmt.Sprintf("%s-%d", kind, index)) }
+	asked := func(kind string, index int) vendormodules.Request {
+		return request(class, fmt.Sprintf("%s-%d", kind, index))
+	}
 	operation("create-and-delete", func(index int) error {
 		resource, err := module.Create(b.Context(), asked("short", index))
 		if err == nil {
