@@ -36,7 +36,7 @@ func (a *Agent) ensure(ctx context.Context, target *deployment, class string, in
 	switch {
 	case record.running() && !outdated:
 		return nil
-	case record.Status.State == vendormodules.ResourceStopped && !outdated:
+	case record.Status.State == vendormodules.ResourceStopped && !record.deleting() && !outdated:
 		return a.give(ctx, target, one, proto.ResourceCommand{Verb: proto.VerbStart})
 	case record.told():
 		var err error

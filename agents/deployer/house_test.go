@@ -28,7 +28,7 @@ import (
 
 func TestMain(m *testing.M) {
 	// Every check is a whole life of a deployment with several restarts. -rapid.checks asks for more.
-	if err := flag.Set("rapid.checks", "15"); err != nil {
+	if err := flag.Set("rapid.checks", "8"); err != nil {
 		panic(err)
 	}
 	goleak.VerifyTestMain(m)
@@ -54,6 +54,7 @@ type house struct {
 
 	// wrap, if there is one, stands between the deployer and its store.
 	wrap  func(services.Store) services.Store
+	later time.Duration // that the deployer's clock is ahead
 	leave func()
 
 	mutex  sync.Mutex
@@ -171,7 +172,10 @@ func (h *house) start() {
 	if h.wrap != nil {
 		used = h.wrap(records)
 	}
-	agent, err := deployer.New(deployer.Options{Peer: h.peer, Store: used, Log: h.log})
+	later := h.later
+	agent, err := deployer.New(deployer.Options{
+		Peer: h.peer, Store: used, Log: h.log, Now: func() time.Time { return time.Now().Add(later) },
+	})
 	must(h.t, err)
 	leave, cancel := run(h.t, agent.Run, agent.Ready())
 	h.mutex.Lock()
@@ -360,22 +364,22 @@ func (h *house) remove(name string) *operation {
 // status is what the deployer says of a deployment.
 func (h *house) status(name string) proto.DeploymentStatus {
 	h.t.Helper()
-	list := h.list(name)
-	if len(list) != 1 {
-		h.t.Fatalf("%d deployments %s", len(list), name)
+	list, err := proto.Decode[proto.DeploymentList](h.ask(name))
+	must(h.t, err)
+	if len(list.Deployments) != 1 {
+		h.t.Fatalf("%d deployments %s", len(list.Deployments), name)
 	}
-	return list[0]
+	return list.Deployments[0]
 }
 
-func (h *house) list(subject string) []proto.DeploymentStatus {
+// ask asks the deployer about a deployment, or about all.
+func (h *house) ask(subject string) proto.Message {
 	h.t.Helper()
 	message := proto.Message{Performative: proto.QueryRef, Protocol: proto.QueryProtocol}
 	must(h.t, proto.Encode(&message, proto.Question{Topic: proto.TopicDeployments, Subject: subject}))
 	answer, err := h.client.Ask(context.Background(), proto.SubjectDeployerQuery, message)
 	must(h.t, err)
-	list, err := proto.Decode[proto.DeploymentList](answer)
-	must(h.t, err)
-	return list.Deployments
+	return answer
 }
 
 // expect compares what stands at all clouds with what should: names with spaces between.

@@ -141,7 +141,15 @@ func (i *instanceRecord) gone() bool { return i.Status.State == vendormodules.Re
 // stands says whether there may be something of the instance at the vendor.
 func (i *instanceRecord) stands() bool { return i.told() && !i.gone() }
 
-func (i *instanceRecord) running() bool { return i.Status.State == vendormodules.ResourceRunning }
+// running says that it runs and nobody has begun to delete it.
+func (i *instanceRecord) running() bool {
+	return i.Status.State == vendormodules.ResourceRunning && !i.deleting()
+}
+
+// deleting says that it was told to be deleted, and that the end of that is not known.
+func (i *instanceRecord) deleting() bool {
+	return i.told() && !i.Ended && i.Command.Verb == proto.VerbDelete
+}
 
 // take takes over what the vendor says, unless something newer is known.
 func (i *instanceRecord) take(status proto.ResourceStatus) {

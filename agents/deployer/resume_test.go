@@ -13,8 +13,13 @@ import (
 
 	"github.com/cloud-agency/agency/descriptors"
 	"github.com/cloud-agency/agency/proto"
+	"github.com/cloud-agency/agency/sla"
 	"github.com/cloud-agency/agency/vendormodules/services"
 )
+
+// firstCommit is the first that it is worth crashing at: before the very first nothing has happened, and the client asks
+// again only after a while.
+const firstCommit = 2
 
 // crash is a commit at which the deployer stops for good, before or after it took hold.
 type crash struct {
@@ -87,15 +92,23 @@ func newMortalHouse(t testing.TB, vendors ...string) *mortalHouse {
 // through carries a command to its end through crashes, and says how many of them there were.
 func (h *mortalHouse) through(command proto.DeploymentCommand, crashes ...crash) (outcome proto.Outcome, crashed int) {
 	h.t.Helper()
-	crashes = append(crashes, crash{})
-	h.store.arm(crashes[0])
+	h.store.arm(append(crashes, crash{})[0])
 	begun := h.begin("", command)
+	crashed = h.survive(begun, crashes)
+	return begun.end(), crashed
+}
+
+// survive starts the deployer again after each crash until an operation has ended, and says how often that was. The first
+// crash has been armed.
+func (h *mortalHouse) survive(begun *operation, crashes []crash) (crashed int) {
+	h.t.Helper()
+	crashes = append(crashes, crash{})
 	for {
 		select {
 		case answer := <-begun.answer:
 			begun.answer <- answer
 			h.store.arm(crash{})
-			return begun.end(), crashed
+			return crashed
 		case <-h.store.dead:
 			crashed++
 			h.stop()
@@ -105,7 +118,7 @@ func (h *mortalHouse) through(command proto.DeploymentCommand, crashes ...crash)
 	}
 }
 
-// names are those of what a farm of some machines consists of.
+// farmOf are the names of what a farm of some machines consists of.
 func farmOf(machines int) string {
 	names := []string{"front"}
 	for number := 1; number <= machines; number++ {
@@ -141,7 +154,7 @@ func TestEveryCommitIsAGoodOneToCrashAt(t *testing.T) {
 	const solo = `{ name: solo, resources: { db: { type: compute, image: shell } } }`
 	crashed := 0
 	for _, after := range []bool{false, true} {
-		for commit := 1; ; commit++ {
+		for commit := firstCommit; ; commit++ {
 			at := crash{commit, after}
 			descriptor := h.agree(solo, "")
 			first := h.try(t, "db-1", proto.DeploymentCommand{Verb: proto.DeploymentDeploy, Descriptor: &descriptor}, at)
@@ -156,21 +169,64 @@ func TestEveryCommitIsAGoodOneToCrashAt(t *testing.T) {
 	}
 }
 
+// crashes are up to three, one after another.
+func crashes() *rapid.Generator[[]crash] {
+	return rapid.SliceOfN(rapid.Custom(func(t *rapid.T) crash {
+		return crash{rapid.IntRange(firstCommit, 25).Draw(t, "commit"), rapid.Bool().Draw(t, "after")}
+	}), 0, 3)
+}
+
 func TestCrashesLeaveEveryInstanceExactlyOnce(t *testing.T) {
 	h := newMortalHouse(t, "athens", "lisbon")
-	crashes := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) crash {
-		return crash{rapid.IntRange(1, 25).Draw(t, "commit"), rapid.Bool().Draw(t, "after")}
-	}), 0, 3)
 	rapid.Check(t, func(t *rapid.T) {
 		descriptor := h.agree(farm, "athens", "front", "lisbon")
-		h.try(t, farmOf(1), proto.DeploymentCommand{Verb: proto.DeploymentDeploy, Descriptor: &descriptor},
-			crashes.Draw(t, "deploy")...)
-		for _, count := range rapid.SliceOfN(rapid.IntRange(1, 4), 0, 2).Draw(t, "counts") {
-			h.try(t, farmOf(count), proto.DeploymentCommand{
-				Verb: proto.DeploymentScale, Name: "farm", Class: "web", Count: count,
-			}, crashes.Draw(t, "scale")...)
+		deploy := proto.DeploymentCommand{Verb: proto.DeploymentDeploy, Descriptor: &descriptor}
+		h.try(t, farmOf(1), deploy, crashes().Draw(t, "deploy")...)
+		machines := 1
+		for _, count := range rapid.SliceOfN(rapid.IntRange(0, 4), 0, 3).Draw(t, "counts") {
+			if count > 0 {
+				machines = count
+				h.try(t, farmOf(machines), proto.DeploymentCommand{
+					Verb: proto.DeploymentScale, Name: "farm", Class: "web", Count: machines,
+				}, crashes().Draw(t, "scale")...)
+				continue
+			}
+			lost := rapid.SampledFrom(strings.Fields(farmOf(machines))).Draw(t, "lost")
+			h.forgetEvents()
+			if lost == "front" {
+				h.vendors["lisbon"].lose(h.t, lost)
+			} else {
+				h.vendors["athens"].lose(h.t, lost)
+			}
+			h.awaitState(descriptors.DeploymentDegraded)
+			h.try(t, farmOf(machines), deploy, crashes().Draw(t, "replace")...)
 		}
-		h.try(t, "", proto.DeploymentCommand{Verb: proto.DeploymentRemove, Name: "farm"}, crashes.Draw(t, "remove")...)
+		h.try(t, "", proto.DeploymentCommand{Verb: proto.DeploymentRemove, Name: "farm"}, crashes().Draw(t, "remove")...)
+	})
+}
+
+func TestRemovalInterruptsThroughCrashes(t *testing.T) {
+	h := newMortalHouse(t, "athens", "lisbon")
+	rapid.Check(t, func(t *rapid.T) {
+		descriptor := h.agree(farm, "athens", "front", "lisbon")
+		deploy := h.deploy(descriptor)
+		h.await("a planned deployment", func(event proto.Event) bool {
+			return event.Deployment == descriptor.ID && event.State == descriptors.DeploymentPlanned
+		})
+		accidents := crashes().Draw(t, "remove")
+		h.store.arm(append(accidents, crash{})[0])
+		removal := h.remove("farm")
+		h.survive(removal, accidents)
+		if outcome := removal.end(); outcome.Refusal != nil {
+			t.Fatalf("removal through %v: %v", accidents, outcome.Refusal)
+		}
+		if outcome := deploy.end(); outcome.Refusal != nil && outcome.Refusal.Code != sla.RefusedConflict {
+			t.Fatalf("deploy through %v: %v", accidents, outcome.Refusal)
+		}
+		h.expect("")
+		if h.t.Failed() {
+			t.Fatalf("through %v", accidents)
+		}
 	})
 }
 
@@ -203,24 +259,21 @@ func TestRepeatsOfACommandAreAnsweredAgainAlsoAfterARestart(t *testing.T) {
 	}
 }
 
-func TestAFailingScaleKnowsItsFormerCountAfterACrash(t *testing.T) {
-	h := newHouse(t, "athens")
-	athens := h.vendors["athens"]
+func TestScaleUpThatFailsReturnsToTheFormerCountAlsoThroughCrashes(t *testing.T) {
+	h := newMortalHouse(t, "athens")
 	h.deploy(h.agree(farm, "")).fine()
-	begun, release := athens.holding("create web-4")
-	scale := h.scale("farm", "web", 4)
-	<-begun
-	h.stop()
-	athens.failing("create web-4")
-	release()
-	h.start()
-	h.eventually("create given up or done", func() bool { return h.status("farm").Operation == "" })
-	outcome := scale.end()
-	if outcome.Refusal == nil {
-		h.expect(farmOf(4)) // the vendor had it under way and was let go on
-		return
+	h.vendors["athens"].failing("create web-4")
+	scale := proto.DeploymentCommand{Verb: proto.DeploymentScale, Name: "farm", Class: "web", Count: 4}
+	for commit := 3; commit <= 30; commit += 3 {
+		outcome, _ := h.through(scale, crash{commit, commit%2 == 0})
+		if outcome.Refusal == nil || outcome.Refusal.Code != sla.RefusedCapacity {
+			t.Fatalf("with a crash at commit %d it ended with %+v", commit, outcome.Refusal)
+		}
+		h.expect(farmOf(1))
+		if counts := h.status("farm").Counts; counts["web"] != 1 || counts["disk"] != 1 {
+			t.Fatalf("with a crash at commit %d the counts are %v", commit, counts)
+		}
 	}
-	h.expect(farmOf(1))
 }
 
 func TestAVendorThatIsAwayIsWaitedFor(t *testing.T) {
