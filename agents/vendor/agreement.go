@@ -72,7 +72,7 @@ func (a *Agent) accept(ctx context.Context, message proto.Message) proto.Message
 		return proto.Refusing(message, proto.Failure, *refusalf(sla.RefusedConflict, "proposal %s is %s", agreement.Proposal, record.State))
 	case other != nil:
 		return proto.Refusing(message, proto.Failure, *refusalf(sla.RefusedConflict,
-			"agreement id %s was used for proposal %s", agreement.ID, other.Proposal.ID))
+			"agreement id %s was used for proposal %s", agreement.ID, other.ID))
 	}
 	if refusal := mismatch(agreement, record.Proposal); refusal != nil {
 		return proto.Refusing(message, proto.Failure, *refusal)
@@ -80,7 +80,7 @@ func (a *Agent) accept(ctx context.Context, message proto.Message) proto.Message
 	agreement.State, agreement.Agreed = sla.AgreementObserved, a.Now().UTC()
 	agreement.Vendor, agreement.Guarantees = a.name, sla.Guarantees(agreement.Classes)
 	next := &proposalRecord{
-		Proposal: record.Proposal, State: sla.ProposalObserved, Uses: record.Uses, Agreement: &agreement, Changed: agreement.Agreed,
+		ID: record.ID, Proposal: record.Proposal, State: sla.ProposalObserved, Uses: record.Uses, Agreement: &agreement, Changed: agreement.Agreed,
 	}
 	a.mutex.Lock()
 	a.ledger.deciding[agreement.Proposal] = struct{}{}
@@ -172,7 +172,7 @@ func (a *Agent) cancellable(
 	if record.State == sla.ProposalObserved && ends(record, cancellation) {
 		id := record.Agreement.ID
 		if performative == proto.RejectProposal {
-			return nil, refusalf(sla.RefusedState, "proposal %s is observed as agreement %s", record.Proposal.ID, id)
+			return nil, refusalf(sla.RefusedState, "proposal %s is observed as agreement %s", record.ID, id)
 		}
 		if left := standing(a.resources, id); len(left) > 0 {
 			refusal := refusalf(sla.RefusedState, "%s still stand under agreement %s", strings.Join(left, ", "), id)
@@ -181,7 +181,7 @@ func (a *Agent) cancellable(
 		}
 	}
 	if cancelled(record, cancellation, now) != nil {
-		a.ledger.deciding[record.Proposal.ID] = struct{}{}
+		a.ledger.deciding[record.ID] = struct{}{}
 	}
 	return record, nil
 }
@@ -196,7 +196,7 @@ func ends(record *proposalRecord, cancellation proto.Cancellation) bool {
 func cancelled(record *proposalRecord, cancellation proto.Cancellation, now time.Time) *proposalRecord {
 	if record == nil {
 		return &proposalRecord{
-			Proposal: sla.Proposal{ID: cancellation.Proposal}, State: sla.ProposalTombstone, Changed: now,
+			ID: cancellation.Proposal, State: sla.ProposalTombstone, Changed: now,
 		}
 	}
 	next := *record
@@ -242,7 +242,7 @@ func (a *Agent) commitProposal(ctx context.Context, record *proposalRecord, even
 	}
 	a.mutex.Lock()
 	a.ledger.put(record)
-	delete(a.ledger.deciding, record.Proposal.ID)
+	delete(a.ledger.deciding, record.ID)
 	a.mutex.Unlock()
 	a.outbox.Committed(entries...)
 	return nil

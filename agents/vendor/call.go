@@ -57,15 +57,9 @@ func sound(call descriptors.CallForProposals) error {
 		if err := descriptors.CheckName(name); err != nil {
 			return fmt.Errorf("class: %w", err)
 		}
-		if count := sla.Instances(call.Classes, name); count.Min < 0 || count.Max < max(1, count.Min) || count.Max > mostInstances {
-			return fmt.Errorf("class %s: a count is from 0 to %d, its maximum at least 1, not %s", name, mostInstances, count)
-		}
 	}
 	return nil
 }
-
-// mostInstances of one class that a call may ask for.
-const mostInstances = 100_000
 
 // quote asks the module what each class costs; a class that it cannot serve has a refusal instead.
 func (a *Agent) quote(
@@ -154,9 +148,9 @@ func (a *Agent) offer(
 		return value
 	}
 	now := a.Now().UTC()
-	record := &proposalRecord{State: sla.ProposalOffered, Uses: uses, Changed: now}
+	record := &proposalRecord{ID: ulid.Make().String(), State: sla.ProposalOffered, Uses: uses, Changed: now}
 	record.Proposal = sla.Proposal{
-		ID: ulid.Make().String(), Call: call.ID, Round: call.Round, Vendor: a.name, Module: a.description.Kind,
+		ID: record.ID, Call: call.ID, Round: call.Round, Vendor: a.name, Module: a.description.Kind,
 		Region: a.description.Region, Country: a.description.Country, Currency: call.Currency,
 		Offers: offers, Refusals: refusals, Held: !call.Advisory, ValidUntil: now.Add(a.OfferValidity),
 		Notes: a.description.Notes,
@@ -167,7 +161,7 @@ func (a *Agent) offer(
 	}
 	a.ledger.remember(key, value, record.Proposal.ValidUntil)
 	a.ledger.put(record)
-	a.unsaved = append(a.unsaved, record.Proposal.ID)
+	a.unsaved = append(a.unsaved, record.ID)
 	select {
 	case a.fresh <- struct{}{}:
 	default:

@@ -128,7 +128,7 @@ func (a *Agent) admit(command *commandRecord) (admission, *sla.Refusal) {
 	}
 	agreement := proposal.Agreement
 	offer, agreed := agreement.Classes[ref.Class]
-	_, ending := a.ledger.deciding[proposal.Proposal.ID]
+	_, ending := a.ledger.deciding[proposal.ID]
 	builds := verb == proto.VerbCreate || verb == proto.VerbPrepare
 	switch {
 	case !agreed:

@@ -11,7 +11,9 @@ import (
 
 // proposalRecord is a proposal as the vendor keeps it.
 type proposalRecord struct {
-	Proposal sla.Proposal      `json:"proposal"`
+	ID string `json:"id"`
+	// Proposal as it was made; none for a tombstone of what was never heard of.
+	Proposal sla.Proposal      `json:"proposal,omitzero"`
 	State    sla.ProposalState `json:"state"`
 	// Uses is what the maximum of each offered class takes of the capacity.
 	Uses map[string]vendormodules.Usage `json:"uses,omitempty"`
@@ -72,12 +74,12 @@ func newLedger() *ledger {
 
 // put makes a record the one that stands for its proposal.
 func (l *ledger) put(record *proposalRecord) {
-	if before := l.proposals[record.Proposal.ID]; before != nil {
+	if before := l.proposals[record.ID]; before != nil {
 		l.drop(before)
 	}
 	held, used := record.use()
 	l.held, l.used = l.held.Plus(held), l.used.Plus(used)
-	l.proposals[record.Proposal.ID] = record
+	l.proposals[record.ID] = record
 	if record.Agreement != nil {
 		l.agreements[record.Agreement.ID] = record
 	}
@@ -87,7 +89,7 @@ func (l *ledger) put(record *proposalRecord) {
 func (l *ledger) drop(record *proposalRecord) {
 	held, used := record.use()
 	l.held, l.used = l.held.Plus(held.Times(-1)), l.used.Plus(used.Times(-1))
-	delete(l.proposals, record.Proposal.ID)
+	delete(l.proposals, record.ID)
 	if record.Agreement != nil {
 		delete(l.agreements, record.Agreement.ID)
 	}

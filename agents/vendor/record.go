@@ -57,7 +57,7 @@ func newTables(store services.Store) tables {
 }
 
 func (t tables) proposal(record *proposalRecord) services.Change {
-	return t.proposals.Overwrite(record.Proposal.ID, *record)
+	return t.proposals.Overwrite(record.ID, *record)
 }
 
 func (t tables) resource(record *resourceRecord) services.Change {
