@@ -8,9 +8,7 @@ import (
 // repeatedName finds a name that stands twice in one object of a JSON text known to be well formed. Readers differ in
 // which of the two they take, so that one signature would cover two meanings.
 func repeatedName(text []byte) (string, bool) {
-	var levels [16]nameLevel // on the stack, as long as they suffice
-	var names [64][]byte
-	scan := nameScan{levels: levels[:0], names: names[:0]}
+	scan := nameScan{levels: make([]nameLevel, 0, 8), names: make([][]byte, 0, 24)}
 	for i := 0; i < len(text); i++ {
 		switch text[i] {
 		case '{':

@@ -167,7 +167,7 @@ func (a *Agent) pursueEnding(deployment string) *work {
 			case err == nil || errors.Is(err, services.ErrRevision) || ctx.Err() != nil:
 				continue
 			}
-			a.Log.Error("agreements do not get ended; trying again", zap.String("deployment", deployment), zap.Error(err))
+			a.Log.Error("agreements do not get ended; trying again", zap.String(services.FieldDeployment, deployment), zap.Error(err))
 			if err := pause(ctx, pauseBetween); err != nil {
 				return err
 			}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/cloud-agency/agency/proto"
 	"github.com/cloud-agency/agency/sla"
+	"github.com/cloud-agency/agency/vendormodules/services"
 )
 
 // pauseBetween is the time between tries of something that should have worked.
@@ -90,12 +91,14 @@ func (a *Agent) run(ctx context.Context, errand errand) (proto.Message, error) {
 		if !errand.insist && !unread {
 			return answer, nil
 		}
-		a.Log.Warn("vendor does not do what it is asked; asking again", zap.String("vendor", errand.vendor),
-			zap.String("command", command), zap.Error(refusal))
+		a.Log.Warn("vendor does not do what it is asked; asking again", zap.String(services.FieldVendor, errand.vendor),
+			zap.String(services.FieldCommand, command), zap.Error(refusal))
 		if err := pause(ctx, min(time.Duration(try)*pauseBetween, time.Minute)); err != nil {
 			return proto.Message{}, err
 		}
-		errand.message.Command = command + "-" + strconv.Itoa(try+1)
+		if !unread {
+			errand.message.Command = command + "-" + strconv.Itoa(try+1)
+		}
 	}
 }
 

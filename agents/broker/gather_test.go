@@ -145,6 +145,28 @@ func TestACallWithoutAPlanLeavesTheNameFree(t *testing.T) {
 	a.submit("webshop")
 }
 
+func TestProposalsThatFitNoMessageAreLeftOut(t *testing.T) {
+	a, _, _ := twoVendors(t, broker.Options{PlanLimit: 1}, nil, nil)
+	talkative := func(v *scripted) {
+		v.onCall = func(_ context.Context, message proto.Message, _ func() proto.Message) proto.Message {
+			call, _ := proto.Decode[descriptors.CallForProposals](message)
+			proposal := v.proposal(call)
+			proposal.Notes = []string{strings.Repeat("blah", 100_000)}
+			v.offer(proposal)
+			return answering(message, proto.Propose, proposal)
+		}
+	}
+	porto := a.startVendor("porto", map[string]int64{"web": 90000, "db": 90000}, talkative)
+	a.startVendor("split", map[string]int64{"web": 90000, "db": 90000}, talkative)
+	a.startBroker()
+	offers := a.submit("webshop")
+	if len(offers.Proposals) != 2 || len(offers.Plans) != 1 || !strings.Contains(offers.Obstacles[0].Reason, "2 proposals") {
+		t.Fatalf("%d proposals, obstacles %v", len(offers.Proposals), offers.Obstacles)
+	}
+	eventually(t, func() bool { return len(porto.in(sla.ProposalTombstone)) == 1 })
+	decoded[proto.Attempt](t, a.do(accepting("webshop", 1)))
+}
+
 func TestAnAdvisoryCallKeepsNothing(t *testing.T) {
 	a, athens, _ := twoVendors(t, broker.Options{}, nil, nil)
 	content := proto.Submission{Name: "webshop", Application: shop(), Advisory: true}

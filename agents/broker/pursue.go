@@ -25,7 +25,7 @@ func (a *Agent) pursue(id string) *work {
 			if err == nil || errors.Is(err, services.ErrRevision) || ctx.Err() != nil {
 				continue // the record was changed; look at it again
 			}
-			a.Log.Error("attempt does not get on; trying again", zap.String("attempt", id), zap.Error(err))
+			a.Log.Error("attempt does not get on; trying again", zap.String(services.FieldAttempt, id), zap.Error(err))
 			if err := pause(ctx, pauseBetween); err != nil {
 				return err
 			}

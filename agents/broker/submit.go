@@ -91,8 +91,8 @@ func (a *Agent) open(ctx context.Context, content proto.Submission, command stri
 		return proto.Offers{}, err
 	}
 	offers.Elapsed = quantity.Duration(max(0, a.Now().Sub(began)))
-	if offers.Advisory {
-		return offers, nil
+	if len(offers.Plans) == 0 && !offers.Advisory {
+		offers.State = descriptors.CallClosed
 	}
 	return a.keep(ctx, offers, content, command, place)
 }
@@ -190,22 +190,23 @@ func (a *Agent) plan(offers *proto.Offers) error {
 	return nil
 }
 
-// keep writes down what came of a call, in one commit. A call of which no plan could be made is closed at once, so that
-// its name and the capacity held for it are free again.
+// keep writes down what came of a call, in one commit, unless it is advisory. A call of which no plan could be made is
+// closed at once, so that its name and the capacity held for it are free again.
 func (a *Agent) keep(
 	ctx context.Context, offers proto.Offers, content proto.Submission, command string, place claim,
 ) (proto.Offers, error) {
+	record, err := a.fit(&offers, content.Uploads)
+	if err != nil || offers.Advisory {
+		return offers, err
+	}
 	stands := standing{
 		CallSummary: proto.CallSummary{
 			Call: offers.Call, Name: offers.Name, State: offers.State, Opened: offers.Opened, Proposals: len(offers.Proposals),
 		},
 		Command: command, Until: lastUntil(offers.Proposals),
 	}
-	if len(offers.Plans) == 0 {
-		offers.State, stands.State = descriptors.CallClosed, descriptors.CallClosed
-	}
 	batch := a.batch()
-	batch.add(a.books.calls.Put(offers.Call, callRecord{Offers: offers, Uploads: content.Uploads}, 0))
+	batch.add(record)
 	batch.add(a.books.standings.Put(offers.Call, stands, 0))
 	batch.add(a.books.names.Put(offers.Name, nameRecord{offers.Call}, place.revision))
 	if former := place.former; former.record.State == descriptors.CallOpen {
@@ -213,9 +214,12 @@ func (a *Agent) keep(
 		batch.add(a.books.standings.Put(former.record.Call, former.record, former.revision))
 	}
 	batch.tell(opened(offers))
-	err := batch.commit(ctx)
-	if len(offers.Plans) == 0 || err != nil {
-		a.dismiss(offers, "no plan could be made of it", offers.Proposals)
+	if offers.State == descriptors.CallClosed {
+		batch.tell(closed(stands, "no plan could be made"))
+	}
+	err = batch.commit(ctx)
+	if offers.State == descriptors.CallClosed || err != nil {
+		a.dismiss(offers, "the call came to nothing", offers.Proposals)
 	}
 	if errors.Is(err, services.ErrRevision) {
 		// Somebody else had the name first; perhaps the same submission, at another replica of the broker.
@@ -226,6 +230,46 @@ func (a *Agent) keep(
 		return a.knownOffers(ctx, place.known, err)
 	}
 	return offers, err
+}
+
+// largestCall is the most bytes that a call's record may have: with attempts added, its offers still fit a message.
+const largestCall = proto.MaxBody * 3 / 4
+
+// fit is the change that writes a call down. Where vendors propose more than fits a message, the proposals that are in no
+// plan are let go of, which nobody could take anyway.
+func (a *Agent) fit(offers *proto.Offers, uploads map[string]string) (services.Change, error) {
+	change := a.books.calls.Put(offers.Call, callRecord{*offers, uploads}, 0)
+	if len(change.Value) <= largestCall {
+		return change, nil
+	}
+	var kept, left []sla.Proposal
+	for _, proposal := range offers.Proposals {
+		if planned(offers.Plans, proposal) {
+			kept = append(kept, proposal)
+		} else {
+			left = append(left, proposal)
+		}
+	}
+	a.dismiss(*offers, "no plan has room for it", left)
+	offers.Proposals = kept
+	offers.Obstacles = append(offers.Obstacles, proto.Obstacle{
+		Reason: fmt.Sprintf("%d proposals that are in none of the plans are left out: all of them fit no message", len(left)),
+	})
+	change = a.books.calls.Put(offers.Call, callRecord{*offers, uploads}, 0)
+	if len(change.Value) > largestCall {
+		a.dismiss(*offers, "the call came to nothing", kept)
+		return change, refusalf(sla.RefusedBadRequest, "split the application",
+			"the offers have %d bytes, at most %d fit a message", len(change.Value), largestCall)
+	}
+	return change, nil
+}
+
+func planned(plans []sla.Plan, proposal sla.Proposal) bool {
+	return slices.ContainsFunc(plans, func(plan sla.Plan) bool {
+		return slices.ContainsFunc(plan.Legs, func(leg sla.Leg) bool {
+			return leg.Vendor == proposal.Vendor && leg.Proposal == proposal.ID
+		})
+	})
 }
 
 func lastUntil(proposals []sla.Proposal) time.Time {
