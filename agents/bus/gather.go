@@ -27,7 +27,8 @@ type Reply struct {
 // The message is addressed to the role, signed once and sent to each subject with a reply subject of its own: no vendor
 // learns who else was asked, and the reply subject and the signature prove who answers. A vendor that is not there is
 // ErrAbsent at once. Whoever stays silent is asked again every reask (never if 0), so that the wait for one that died
-// meanwhile ends; an answer agree says "working on it" and is waited on. The end of the context ends the rest.
+// meanwhile ends; an answer agree says "working on it" and is waited on. The end of the context, or 30 s without a deadline,
+// ends the rest.
 func (p *Peer) Gather(ctx context.Context, message proto.Message, subjects []string, reask time.Duration) <-chan Reply {
 	gathering := &gathering{
 		peer: p, subjects: subjects, replies: make(chan Reply, len(subjects)), open: len(subjects),
@@ -79,6 +80,8 @@ type arrival struct {
 
 // run owns the gathering: it asks, asks again, and waits for the goroutines that verify.
 func (g *gathering) run(ctx context.Context, message proto.Message, reask time.Duration) {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
 	var readers sync.WaitGroup
 	for range min(runtime.GOMAXPROCS(0), len(g.subjects)) {
 		readers.Go(func() { g.read(ctx, message) })

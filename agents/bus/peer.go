@@ -59,8 +59,10 @@ type Peer struct {
 	log        *zap.Logger
 	now        func() time.Time
 
-	refusals refusalLimit
-	renewal  renewal
+	// authority is in this process, or nil.
+	authority *Authority
+	refusals  refusalLimit
+	renewal   renewal
 
 	closing sync.Once
 	closed  atomic.Bool
@@ -122,6 +124,12 @@ func newPeer(options Options) (*Peer, error) {
 	peer.verifier, err = proto.NewVerifier(peer.identity, peer.account, credentials.Register, peer.now)
 	if err != nil {
 		return nil, err
+	}
+	if options.Server != nil {
+		peer.authority = options.Server.authority
+		if err := peer.askAuthority(); err != nil {
+			return nil, err
+		}
 	}
 	peer.answers = newMailbox(inboxPrefix(peer.identity))
 	return peer, nil

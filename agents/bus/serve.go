@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/micro"
@@ -21,6 +22,8 @@ const (
 	defaultWorkers = 16
 	// queuePerWorker is how many requests may wait for each worker before more are refused.
 	queuePerWorker = 64
+	// closePatience is how long a service that closes waits for the server to hear of it.
+	closePatience = 5 * time.Second
 	// serviceVersion is the protocol's, in the form that NATS services want.
 	serviceVersion = "1.0.0"
 )
@@ -97,6 +100,10 @@ func (s *Service) Close() error {
 	s.closing.Do(func() {
 		if err := s.micro.Stop(); err != nil && !errors.Is(err, nats.ErrConnectionClosed) {
 			s.closed = fmt.Errorf("stop service %s: %w", s.peer.identity, err)
+		}
+		// What comes from now on finds nobody, once the server knows. Where there is no connection nothing comes.
+		if err := s.peer.connection.FlushTimeout(closePatience); err != nil && s.peer.connection.IsConnected() {
+			s.peer.log.Warn("requests may still come to a service that is closed", zap.Error(err))
 		}
 		for _, pool := range s.pools {
 			pool.close()

@@ -62,12 +62,10 @@ func (p *Peer) verified(ctx context.Context, verify func() (proto.Message, error
 	return message, err
 }
 
-// renewRegister asks the broker for its register and says whether there may be a newer one now than before the call. It
-// asks at most once per renewInterval, and others wait for the question under way.
+// renewRegister asks for the newest register, the authority if it is in this process, else the broker, and says whether
+// there is a newer one now than before the call. It asks at most once per renewInterval, and others wait for the question
+// under way. A broker in another process than the authority has only what is announced.
 func (p *Peer) renewRegister(ctx context.Context) bool {
-	if p.identity.Role == proto.RoleBroker {
-		return false
-	}
 	before := p.Register().Version
 	p.renewal.mutex.Lock()
 	defer p.renewal.mutex.Unlock()
@@ -78,14 +76,32 @@ func (p *Peer) renewRegister(ctx context.Context) bool {
 		return false
 	}
 	p.renewal.last = time.Now()
-	if err := p.askRegister(ctx); err != nil {
+	var err error
+	switch {
+	case p.authority != nil:
+		err = p.askAuthority()
+	case p.identity.Role != proto.RoleBroker:
+		err = p.askBroker(ctx)
+	}
+	if err != nil {
 		p.log.Debug("no newer register", zap.Error(err))
 	}
 	return p.Register().Version > before
 }
 
-// askRegister takes the answer on the account's signature alone: the broker's own key may be what has changed.
-func (p *Peer) askRegister(ctx context.Context) error {
+func (p *Peer) askAuthority() error {
+	signed, err := p.authority.Register()
+	if err != nil {
+		return fmt.Errorf("register: %w", err)
+	}
+	if err := p.UpdateRegister(signed); !errors.Is(err, proto.ErrOldRegister) {
+		return err
+	}
+	return nil // of an authority restored from a copy
+}
+
+// askBroker takes the answer on the account's signature alone: the broker's own key may be what has changed.
+func (p *Peer) askBroker(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, renewInterval)
 	defer cancel()
 	question := proto.Message{

@@ -47,7 +47,7 @@ func TestAnUnknownSenderMakesAnAgentAskForTheRegister(t *testing.T) {
 
 	credentials := a.credentials["vendor.one"]
 	credentials.Register = old
-	one, err := bus.Connect(t.Context(), bus.Options{Server: a.server, Credentials: credentials})
+	one, err := bus.Connect(t.Context(), bus.Options{URL: a.server.URL(), Credentials: credentials})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,6 +59,18 @@ func TestAnUnknownSenderMakesAnAgentAskForTheRegister(t *testing.T) {
 	}
 	if got, want := one.Register().Version, broker.Register().Version; got != want {
 		t.Errorf("register of version %d, want %d", got, want)
+	}
+}
+
+// An agent in the authority's process does without the broker.
+func TestAnAgentBesideTheAuthorityAsksIt(t *testing.T) {
+	a := startAgency(t, "vendor.one")
+	one := a.connect(t, "vendor.one")
+	serve(t, one, proto.SubjectQuery("one"), queries, status("one"))
+	a.enrol(t, "client.new")
+	newcomer := a.connectWith(t, "client.new", bus.Options{URL: a.server.URL()})
+	if _, err := newcomer.Ask(t.Context(), proto.SubjectQuery("one"), question(t, proto.TopicVendor)); err != nil {
+		t.Error(err)
 	}
 }
 
