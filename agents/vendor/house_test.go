@@ -396,3 +396,6 @@ func (h *house) eventually(what string, check func() error) {
 	h.t.Helper()
 	vendortest.Eventually(h.t, patience, what, check)
 }
+
+// sealTo seals to a vendor's key as clients do.
+func sealTo(key string, plain []byte) ([]byte, error) { return bus.SealTo(key, plain) }
