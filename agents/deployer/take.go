@@ -9,6 +9,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -48,19 +49,27 @@ func (a *Agent) take(ctx context.Context, message proto.Message) proto.Message {
 		}
 		return proto.Refusing(message, proto.Refuse, sla.Refusal{Code: sla.RefusedInternal, Message: err.Error()})
 	}
-	a.start(target, taken)
+	a.start(target, taken) //nolint:contextcheck // it outlives the request
 	return message.Reply(proto.Agree)
 }
 
 // repeat answers a command that came before.
 func repeat(message proto.Message, known *operation, again proto.DeploymentCommand) proto.Message {
 	first := known.Command
-	if first.Verb != again.Verb || first.Name != again.Name || first.Class != again.Class || first.Count != again.Count {
+	if first.Verb != again.Verb || first.Name != again.Name || first.Class != again.Class || first.Count != again.Count ||
+		descriptorID(first) != descriptorID(again) {
 		return proto.Refusing(message, proto.Refuse, sla.Refusal{
 			Code: sla.RefusedConflict, Message: fmt.Sprintf("operation id %s was used for another %s", known.ID, first.Verb),
 		})
 	}
 	return proto.Ended(message, known.Outcome)
+}
+
+func descriptorID(command proto.DeploymentCommand) string {
+	if command.Descriptor == nil {
+		return ""
+	}
+	return command.Descriptor.ID
 }
 
 // admitted writes down that an operation is taken on, and the deployment with it if it is new.
@@ -122,7 +131,7 @@ func (a *Agent) admitDeploy(descriptor *descriptors.Deployment) (*deployment, *s
 	target := a.deployments[descriptor.ID]
 	a.mutex.Unlock()
 	if target == nil {
-		if a.find(descriptor.Name) != nil {
+		if other := a.find(descriptor.Name); other != nil && other.snapshot().State != descriptors.DeploymentRemoved {
 			return nil, &sla.Refusal{
 				Code: sla.RefusedConflict, Message: fmt.Sprintf("another deployment %q stands already", descriptor.Name),
 				Hint: fmt.Sprintf("`agency remove %s` first, or submit --as another name", descriptor.Name),
@@ -241,18 +250,24 @@ func (a *Agent) unfinished(record deploymentRecord) *operation {
 	return nil
 }
 
-// find is the deployment of that id, or the one of that name that has not been removed.
+// find is the deployment of that id, or the one of that name that stands, or the last of that name that was removed.
 func (a *Agent) find(name string) *deployment {
 	a.mutex.Lock()
 	defer a.mutex.Unlock()
 	if found := a.deployments[name]; found != nil {
 		return found
 	}
+	var last *deployment
+	var removed time.Time
 	for _, candidate := range a.deployments {
 		record := candidate.snapshot()
-		if record.Descriptor.Name == name && record.State != descriptors.DeploymentRemoved {
+		switch {
+		case record.Descriptor.Name != name:
+		case record.State != descriptors.DeploymentRemoved:
 			return candidate
+		case last == nil || record.Since.After(removed):
+			last, removed = candidate, record.Since
 		}
 	}
-	return nil
+	return last
 }
