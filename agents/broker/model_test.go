@@ -41,6 +41,8 @@ type world struct {
 	// Rivals is how many accept the same call at the same time; OrNext whether they want the next plan too.
 	Rivals int
 	OrNext bool
+	// Leaves is whether the persons ask in the first run only, so that nothing but the broker itself goes on.
+	Leaves bool
 }
 
 type crash struct {
@@ -64,6 +66,7 @@ func drawWorld(t *rapid.T) world {
 		}), 0, 4).Draw(t, "crashes"),
 		Cancel: rapid.IntRange(-40, 40).Draw(t, "cancel"),
 		Rivals: rapid.IntRange(1, 3).Draw(t, "rivals"), OrNext: rapid.Bool().Draw(t, "or next"),
+		Leaves: rapid.Bool().Draw(t, "leaves"),
 	}
 }
 
@@ -183,10 +186,13 @@ func (m *model) play() error {
 		}
 		ctx, cancel := context.WithCancel(context.Background())
 		var persons sync.WaitGroup
+		there := run == 0 || !m.Leaves
 		for rival := range m.Rivals {
-			persons.Go(func() { m.accept(ctx, rival) })
+			if there {
+				persons.Go(func() { m.accept(ctx, rival) })
+			}
 		}
-		if m.Cancel >= 0 && run == len(m.Crashes)/2 {
+		if there && m.Cancel >= 0 && run == len(m.Crashes)/2 {
 			persons.Go(func() { m.cancel(ctx) })
 		}
 		done := make(chan struct{})
