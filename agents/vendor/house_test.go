@@ -58,6 +58,7 @@ type house struct {
 	server    *bus.Server
 	module    vendormodules.Module
 	cloud     *cloud // the module, unless a test has another
+	open      func(agency string) vendormodules.Module
 	options   vendor.Options
 	log       *zap.Logger
 	offset    atomic.Int64 // of the agent's clock
@@ -153,6 +154,10 @@ func (h *house) start() {
 	records, err := store.OpenSQLite(context.Background(), filepath.Join(h.directory, "records", "vendor.db"))
 	must(h.t, err)
 	peer := h.connect(h.credentials)
+	if h.open != nil {
+		h.module = h.open(peer.Agency())
+	}
+	module := h.module
 	options := h.options
 	options.Peer, options.Module, options.Log, options.Now = peer, h.module, h.log, h.now
 	options.Vault, options.Directory = services.NewVault(records, h.key, h.now), filepath.Join(h.directory, "work")
@@ -171,7 +176,7 @@ func (h *house) start() {
 	h.end = cancel
 	h.stop = sync.OnceFunc(func() {
 		cancel()
-		if err := errors.Join(<-done, peer.Close(), records.Close()); err != nil {
+		if err := errors.Join(<-done, module.Close(), peer.Close(), records.Close()); err != nil {
 			h.t.Error(err)
 		}
 	})
