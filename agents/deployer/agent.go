@@ -90,7 +90,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	}
 	defer stop()
 	group.Go(func() error { return a.outbox.Run(ctx) })
-	a.resume()
+	a.resume() //nolint:contextcheck // operations run under a.work, which is ctx
 	service, err := a.Peer.Serve(ctx, a.endpoints()...)
 	if err != nil {
 		cancel()

@@ -223,7 +223,7 @@ func (c *cloud) printed(t testing.TB, name string) string {
 	t.Helper()
 	reader, err := c.Console(context.Background(), c.resource(t, name).ID)
 	must(t, err)
-	defer reader.Close() //nolint:errcheck // in memory
+	defer reader.Close()
 	text, err := io.ReadAll(reader)
 	must(t, err)
 	return string(text)

@@ -4,21 +4,29 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"sync"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/cloud-agency/agency/descriptors"
 	"github.com/cloud-agency/agency/proto"
 	"github.com/cloud-agency/agency/vendormodules"
 )
 
+// atOnce bounds the instances of one class that are at work at the same time.
+const atOnce = 64
+
 // each does something for every number below count side by side, waits for all, and returns the failures in order.
 func each(count int, do func(i int) error) error {
 	failures := make([]error, count)
-	var group sync.WaitGroup
+	var group errgroup.Group
+	group.SetLimit(atOnce)
 	for i := range count {
-		group.Go(func() { failures[i] = do(i) })
+		group.Go(func() error {
+			failures[i] = do(i)
+			return nil
+		})
 	}
-	group.Wait()
+	_ = group.Wait() // failures are kept by number
 	return errors.Join(failures...)
 }
 

@@ -104,13 +104,14 @@ func TestWhatEndedLongAgoIsForgotten(t *testing.T) {
 	h := newHouse(t, "athens")
 	gone, stays := h.agree(farm, ""), h.webshop()
 	h.deploy(gone).fine()
-	removal := h.remove("farm")
-	removal.fine()
+	h.remove("farm").fine()
 	h.deploy(stays).fine()
 	h.stop()
 	h.start()
-	if state := h.status(gone.ID).State; state != descriptors.DeploymentRemoved {
-		t.Errorf("just removed it is %s", state)
+	for _, asked := range []string{gone.ID, "farm"} {
+		if state := h.status(asked).State; state != descriptors.DeploymentRemoved {
+			t.Errorf("just removed it is %s", state)
+		}
 	}
 	h.stop()
 	h.later = 25 * time.Hour

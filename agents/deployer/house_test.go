@@ -28,7 +28,7 @@ import (
 
 func TestMain(m *testing.M) {
 	// Every check is a whole life of a deployment with several restarts. -rapid.checks asks for more.
-	if err := flag.Set("rapid.checks", "8"); err != nil {
+	if err := flag.Set("rapid.checks", "6"); err != nil {
 		panic(err)
 	}
 	goleak.VerifyTestMain(m)

@@ -140,7 +140,7 @@ func (a *Agent) forget(ctx context.Context) error {
 			old = append(old, a.tables.instances.Discard(instanceID(one.Ref)))
 		}
 		target.mutex.Unlock()
-		// Last, so that instances whose deployment is there are all that a crash can leave.
+		// Last, so that a crash in between leaves no instances without a deployment.
 		old = append(old, a.tables.deployments.Discard(id))
 	}
 	a.mutex.Unlock()

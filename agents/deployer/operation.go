@@ -89,7 +89,7 @@ func (a *Agent) carryOut(ctx context.Context, target *deployment, taken *operati
 		a.Log.Error("operation's end not written down", zap.String("operation", taken.ID), zap.Error(err))
 		return
 	}
-	if err := a.judge(a.work, target); err != nil {
+	if err := a.judge(ctx, target); err != nil {
 		a.Log.Error("state not written down", zap.String("deployment", taken.Deployment), zap.Error(err))
 	}
 }

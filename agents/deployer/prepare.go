@@ -65,7 +65,7 @@ func (a *Agent) bring(ctx context.Context, bound descriptors.BoundClass) error {
 	if err != nil {
 		return err
 	}
-	defer source.Close() //nolint:errcheck // read only
+	defer source.Close()
 	_, _, err = a.Peer.PutObject(ctx, bound.Vendor, bound.Upload, source)
 	return err
 }

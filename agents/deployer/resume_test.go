@@ -164,7 +164,7 @@ func TestEveryCommitIsAGoodOneToCrashAt(t *testing.T) {
 			}
 		}
 	}
-	if crashed < 20 {
+	if crashed < 12 {
 		t.Errorf("it crashed only %d times", crashed)
 	}
 }
