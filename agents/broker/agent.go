@@ -56,6 +56,8 @@ type Agent struct {
 	commands commander
 	works    *works
 	ready    chan struct{}
+	// background is the goroutine of the works.
+	background sync.WaitGroup
 
 	mutex sync.Mutex // guards what follows
 	// submissions under way, by command.
@@ -112,7 +114,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	}
 	defer initiator.Close()
 	a.commands = initiator
-	defer a.works.wait()
+	defer a.background.Wait()
 	defer cancel()
 	if err := a.start(ctx); err != nil {
 		return fmt.Errorf("broker: %w", err)
@@ -131,7 +133,7 @@ func (a *Agent) Run(ctx context.Context) error {
 
 // start takes up what an earlier run left.
 func (a *Agent) start(ctx context.Context) error {
-	a.works.open(ctx)
+	a.background.Go(func() { a.works.run(ctx) })
 	if err := a.outbox.Load(ctx); err != nil {
 		return err
 	}

@@ -21,7 +21,7 @@ func NewOffline(options Options, commands commander, publisher outbox.Publisher)
 func (o Offline) Start(ctx context.Context) error { return o.agent.start(ctx) }
 
 // Wait returns when everything has ended after the context has.
-func (o Offline) Wait() { o.agent.works.wait() }
+func (o Offline) Wait() { o.agent.background.Wait() }
 
 // Give hands it a message.
 func (o Offline) Give(ctx context.Context, message proto.Message) proto.Message {

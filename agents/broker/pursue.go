@@ -90,7 +90,7 @@ func (a *Agent) acceptLegs(ctx context.Context, attempt versioned[attemptRecord]
 func (r *attemptRecord) heard(result result) (fault string, err error) {
 	agreement := r.Legs[result.index].Agreement
 	if result.err != nil {
-		return reasonOf(agreement.Vendor, result), nil
+		return reasonOf(agreement.Vendor, result), nil //nolint:nilerr // the fault tells it
 	}
 	switch result.answer.Performative {
 	case proto.Inform:

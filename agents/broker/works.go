@@ -5,17 +5,23 @@ import (
 	"sync"
 )
 
-// works are what the broker does in the background: attempts, endings and farewells, at most one by each key.
+// works are what the broker does in the background: attempts, endings and farewells, at most one by each key. They are
+// begun from anywhere and run under the context of run, which outlives whoever began them.
 type works struct {
-	mutex   sync.Mutex
-	running map[string]*work
-	group   sync.WaitGroup
-	// lifetime is that of the agent; works end with it.
-	lifetime context.Context
+	mutex sync.Mutex
+	// known are the works that run or wait to, by key.
+	known map[string]*work
+	// waiting to be run.
+	waiting []*work
+	wake    chan struct{}
+	// ended is why nothing is run any more.
+	ended error
 }
 
 // work is one of them.
 type work struct {
+	key string
+	do  func(ctx context.Context, changed <-chan struct{}) error
 	// done is closed when it has come to an end; err says afterwards what was wrong with it.
 	done chan struct{}
 	err  error
@@ -23,33 +29,28 @@ type work struct {
 	changed chan struct{}
 }
 
-func newWorks() *works { return &works{running: map[string]*work{}} }
+func newWorks() *works { return &works{known: map[string]*work{}, wake: make(chan struct{}, 1)} }
 
-// open allows works to begin, for as long as the context lasts.
-func (w *works) open(ctx context.Context) {
-	w.mutex.Lock()
-	defer w.mutex.Unlock()
-	w.lifetime = ctx
-}
-
-// begin starts a work unless one is running by that key, and returns the one that is.
+// begin starts a work unless there is one by that key, and returns the one that there is.
 func (w *works) begin(key string, do func(ctx context.Context, changed <-chan struct{}) error) *work {
 	w.mutex.Lock()
 	defer w.mutex.Unlock()
-	if running := w.running[key]; running != nil {
-		return running
+	if known := w.known[key]; known != nil {
+		return known
 	}
-	started := &work{done: make(chan struct{}), changed: make(chan struct{}, 1)}
-	w.running[key] = started
-	ctx := w.lifetime
-	w.group.Go(func() {
-		started.err = do(ctx, started.changed)
-		w.mutex.Lock()
-		delete(w.running, key)
-		w.mutex.Unlock()
-		close(started.done)
-	})
-	return started
+	begun := &work{key: key, do: do, done: make(chan struct{}), changed: make(chan struct{}, 1)}
+	if w.ended != nil {
+		begun.err = w.ended
+		close(begun.done)
+		return begun
+	}
+	w.known[key] = begun
+	w.waiting = append(w.waiting, begun)
+	select {
+	case w.wake <- struct{}{}:
+	default:
+	}
+	return begun
 }
 
 // tell says to the work that its record was changed.
@@ -60,5 +61,37 @@ func (w *work) tell() {
 	}
 }
 
-// wait returns when all works have ended, after the context has.
-func (w *works) wait() { w.group.Wait() }
+// run runs what is begun until the context ends, and returns when everything has come to an end.
+func (w *works) run(ctx context.Context) {
+	var running sync.WaitGroup
+	for ctx.Err() == nil {
+		select {
+		case <-ctx.Done():
+		case <-w.wake:
+		}
+		for _, one := range w.take(nil) {
+			running.Go(func() { w.end(one, one.do(ctx, one.changed)) })
+		}
+	}
+	running.Wait()
+	for _, one := range w.take(ctx.Err()) {
+		w.end(one, ctx.Err())
+	}
+}
+
+// take returns what waits to be run. With an error nothing more is let in.
+func (w *works) take(ended error) []*work {
+	w.mutex.Lock()
+	defer w.mutex.Unlock()
+	waiting := w.waiting
+	w.waiting, w.ended = nil, ended
+	return waiting
+}
+
+func (w *works) end(one *work, err error) {
+	w.mutex.Lock()
+	delete(w.known, one.key)
+	w.mutex.Unlock()
+	one.err = err
+	close(one.done)
+}
