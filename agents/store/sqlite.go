@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"sync"
 
+	"github.com/cloud-agency/agency/agents/store/filelock"
 	"github.com/cloud-agency/agency/vendormodules/services"
 )
 
@@ -18,7 +19,7 @@ const readers = 2
 // SQLite is a services.Store in a file of its own.
 type SQLite struct {
 	path string
-	lock *fileLock
+	lock *filelock.Lock
 
 	// Reads of one key have connections of their own: they take microseconds, and never wait for a long list.
 	points, lists *sql.DB
@@ -55,7 +56,7 @@ func (s *SQLite) open(ctx context.Context) (err error) {
 	if err := prepareDirectory(s.path); err != nil {
 		return err
 	}
-	if s.lock, err = acquireLock(s.path); err != nil {
+	if s.lock, err = acquireLock(ctx, s.path); err != nil {
 		return err
 	}
 	if err := prepareFile(s.path); err != nil {
@@ -184,7 +185,7 @@ func (s *SQLite) close() error {
 		faults = append(faults, s.writer.close())
 	}
 	if s.lock != nil {
-		faults = append(faults, s.lock.release())
+		faults = append(faults, s.lock.Release())
 	}
 	if err := errors.Join(faults...); err != nil {
 		return fmt.Errorf("close store %s: %w", s.path, err)

@@ -95,7 +95,7 @@ func TestOneHolderAtATime(t *testing.T) {
 		t.Errorf("opened twice in one process: %v", err)
 	}
 	output := runSecond(t, path)
-	if wanted := fmt.Sprintf("store is in use by process %d", os.Getpid()); !strings.Contains(output, wanted) {
+	if wanted := fmt.Sprintf("store is in use, held by process %d", os.Getpid()); !strings.Contains(output, wanted) {
 		t.Errorf("a second process said %q, wanted %q", output, wanted)
 	}
 	if err := holder.Commit(t.Context(), services.Change{Key: "a"}); err != nil {

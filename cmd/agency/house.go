@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"time"
@@ -12,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/cloud-agency/agency/agents/bus"
+	"github.com/cloud-agency/agency/agents/store/filelock"
 	"github.com/cloud-agency/agency/proto"
 	"github.com/cloud-agency/agency/vendormodules/ptc/process"
 )
@@ -28,7 +28,7 @@ import (
 type house struct {
 	data      string
 	settings  configuration
-	lock      io.Closer
+	lock      *filelock.Lock
 	logs      *logs
 	authority *bus.Authority
 	server    *bus.Server
@@ -47,8 +47,8 @@ func (s *session) openHouse(ctx context.Context, data string, settings configura
 	return h, nil
 }
 
-func (h *house) begin(_ context.Context, s *session) (err error) {
-	if h.lock, err = lockDirectory(h.data); err != nil {
+func (h *house) begin(ctx context.Context, s *session) (err error) {
+	if h.lock, err = lockDirectory(ctx, h.data); err != nil {
 		return err
 	}
 	level, err := h.settings.level()
@@ -194,7 +194,7 @@ func (h *house) close() error {
 		faults = append(faults, h.logs.close())
 	}
 	if h.lock != nil {
-		faults = append(faults, h.lock.Close())
+		faults = append(faults, h.lock.Release())
 	}
 	return errors.Join(faults...)
 }
