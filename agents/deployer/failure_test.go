@@ -3,6 +3,7 @@ package deployer_test
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -207,6 +208,14 @@ func TestDescriptorsAreCheckedAndOnlyReplacedWhereNothingStands(t *testing.T) {
 	unsound.ID = "not.a.token"
 	h.deploy(unsound).refused(sla.RefusedBadRequest)
 	h.begin("", proto.DeploymentCommand{Verb: proto.DeploymentDeploy}).refused(sla.RefusedBadRequest)
+	vast := descriptor
+	vast.Resources = maps.Clone(descriptor.Resources)
+	web := vast.Resources["web"]
+	web.Count.Max = 2000
+	vast.Resources["web"] = web
+	if refusal := h.deploy(vast).refused(sla.RefusedBadRequest); !strings.Contains(refusal.Message, "2004 resources") {
+		t.Errorf("it says %q", refusal.Message)
+	}
 
 	elsewhere := descriptor
 	elsewhere.Resources = map[string]descriptors.BoundClass{}

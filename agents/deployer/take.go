@@ -181,8 +181,22 @@ func check(descriptor *descriptors.Deployment) error {
 	if *descriptor, err = descriptors.ReadDeployment("deployment", encoded); err != nil {
 		return err
 	}
-	return checkToken("deployment id", descriptor.ID)
+	if err := checkToken("deployment id", descriptor.ID); err != nil {
+		return err
+	}
+	most, classes := 0, descriptor.Classes()
+	for name := range classes {
+		most += sla.Instances(classes, name).Max
+	}
+	if most > mostInstances {
+		return fmt.Errorf("%s may come to %d resources; one deployment has at most %d: divide it", descriptor.Name, most,
+			mostInstances)
+	}
+	return nil
 }
+
+// mostInstances of one deployment are as many as fit, with all that is known of them, into one message and one record.
+const mostInstances = 1000
 
 // longestToken leaves room for all that is made of an id: it becomes a part of keys and of other ids.
 const longestToken = 64
