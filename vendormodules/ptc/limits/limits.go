@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/cloud-agency/agency/descriptors/quantity"
 	"golang.org/x/sys/unix"
@@ -143,13 +144,35 @@ func Members(directories []string) ([]int, error) {
 	return members, nil
 }
 
-// Remove removes groups without members, those that are gone already included.
+// The bounds of the wait for the last member of a group to be quite gone. The kernel tells nobody when that is.
+const (
+	emptyEvery = 5 * time.Millisecond
+	emptyMost  = 3 * time.Second
+)
+
+// Remove removes groups without members, those that are gone already included. A member that has just ended keeps its
+// group for the moment until it is reaped, which is waited for.
 func Remove(directories []string) error {
 	var all error
 	for _, directory := range directories {
-		if err := unix.Rmdir(directory); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := removeEmpty(directory); err != nil {
 			all = errors.Join(all, fmt.Errorf("remove control group %s: %w", directory, err))
 		}
 	}
 	return all
+}
+
+func removeEmpty(directory string) error {
+	ticker := time.NewTicker(emptyEvery)
+	defer ticker.Stop()
+	for patience := emptyMost; ; patience -= emptyEvery {
+		err := unix.Rmdir(directory)
+		switch {
+		case err == nil, errors.Is(err, fs.ErrNotExist):
+			return nil
+		case !errors.Is(err, unix.EBUSY) || patience <= 0:
+			return err
+		}
+		<-ticker.C
+	}
 }
