@@ -12,7 +12,7 @@ import (
 // The bounds of the time between two looks at resources that are on their way. It starts small, because some clouds are
 // done at once, and doubles as long as nothing has changed.
 const (
-	lookFirst = 5 * time.Millisecond
+	lookFirst = time.Millisecond
 	lookMost  = time.Second
 	// lookWithin bounds one look, so that a cloud that hangs does not keep it from being looked at again.
 	lookWithin = 30 * time.Second
