@@ -236,7 +236,7 @@ func fuzz[D any](f *testing.F, kind string, read func(string, []byte) (D, error)
 	f.Fuzz(func(t *testing.T, source []byte) {
 		first, err := read("a.yaml", source)
 		if err != nil {
-			faults, isFaults := err.(descriptors.Faults) //nolint:errorlint // never wrapped
+			faults, isFaults := err.(descriptors.Faults) // never wrapped
 			if !isFaults || faults[0].Line == 0 && len(source) <= descriptors.MaxSource {
 				t.Fatalf("no place: %v", err)
 			}

@@ -62,6 +62,13 @@ func (a *Agent) take(ctx context.Context, choice proto.PlanChoice, command strin
 		if err != nil {
 			return attemptRecord{}, err
 		}
+		now, err := load(ctx, a.books.standings, stands.record.Call)
+		if err != nil {
+			return attemptRecord{}, err
+		}
+		if now.revision != stands.revision {
+			continue // the attempts read are not those that the call stands by
+		}
 		attempt, err := a.choose(call.record, stands.record, choice, before)
 		if err != nil {
 			return attemptRecord{}, err

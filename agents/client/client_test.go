@@ -110,7 +110,7 @@ func TestRefusalsKeepTheirCodeMessageHintAndPlace(t *testing.T) {
 	})
 	_, err := a.client.Offers(t.Context(), "shop")
 	wantError(t, err, client.NotFound)
-	known, is := err.(*client.Error) //nolint:errorlint // what the method returns itself
+	known, is := err.(*client.Error) // what the method returns itself
 	if !is || known.Message != "no call of shop" || known.Hint != "submit one" || known.At != "broker" {
 		t.Errorf("got %#v", err)
 	}

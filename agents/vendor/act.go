@@ -200,7 +200,7 @@ func (a *Agent) fetch(ctx context.Context, upload string) (path string, err erro
 	if err != nil {
 		return "", fmt.Errorf("files %s: %w", upload, err)
 	}
-	defer source.Close() //nolint:errcheck // read only
+	defer source.Close()
 	target, err := os.CreateTemp(a.Directory, uploads)
 	if err != nil {
 		return "", fmt.Errorf("files %s: %w", upload, err)

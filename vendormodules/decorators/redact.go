@@ -80,7 +80,7 @@ type redactedReader struct {
 
 func (r redactedReader) Read(buffer []byte) (int, error) {
 	count, err := r.inside.Read(buffer)
-	if err == io.EOF { //nolint:errorlint // an io.Reader's end is io.EOF itself
+	if err == io.EOF { // an io.Reader's end is io.EOF itself
 		return count, io.EOF
 	}
 	return count, r.scrubber.error(err)
