@@ -282,9 +282,6 @@ func TestACancellationEndsNoOtherAgreement(t *testing.T) {
 	if byAgreement.ID != agreement.ID || byAgreement.State != sla.AgreementTerminated {
 		t.Errorf("answered %+v", byAgreement)
 	}
-	h.told("that the agreement ended", func(event proto.Event) bool {
-		return event.Kind == proto.EventAgreementEnded && event.Deployment == agreement.Deployment
-	})
 }
 
 func TestAnAgreementEndsOnceItsResourcesAreGone(t *testing.T) {

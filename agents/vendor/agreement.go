@@ -8,7 +8,6 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/cloud-agency/agency/agents/outbox"
 	"github.com/cloud-agency/agency/descriptors/quantity"
 	"github.com/cloud-agency/agency/proto"
 	"github.com/cloud-agency/agency/sla"
@@ -85,7 +84,7 @@ func (a *Agent) accept(ctx context.Context, message proto.Message) proto.Message
 	a.mutex.Lock()
 	a.ledger.deciding[agreement.Proposal] = struct{}{}
 	a.mutex.Unlock()
-	if err := a.commitProposal(ctx, next, nil); err != nil {
+	if err := a.commitProposal(ctx, next); err != nil {
 		return a.undecided(message, err)
 	}
 	return proto.Answer(message, proto.Inform, agreement)
@@ -138,14 +137,7 @@ func (a *Agent) cancel(ctx context.Context, message proto.Message) proto.Message
 	if next == nil {
 		return proto.Answer(message, proto.Inform, ended(record, cancellation, a.name, now))
 	}
-	var events []proto.Event
-	if next.State == sla.ProposalTerminated {
-		events = append(events, proto.Event{
-			Kind: proto.EventAgreementEnded, Deployment: next.Agreement.Deployment,
-			Message: fmt.Sprintf("Agreement with %s ended", a.name),
-		})
-	}
-	if err := a.commitProposal(ctx, next, events); err != nil {
+	if err := a.commitProposal(ctx, next); err != nil {
 		return a.undecided(message, err)
 	}
 	return proto.Answer(message, proto.Inform, ended(next, cancellation, a.name, now))
@@ -229,22 +221,15 @@ func ended(record *proposalRecord, cancellation proto.Cancellation, vendor strin
 	return agreement
 }
 
-// commitProposal writes a record and the events that tell of it, then lets memory follow.
-func (a *Agent) commitProposal(ctx context.Context, record *proposalRecord, events []proto.Event) error {
-	changes := []services.Change{a.tables.proposal(record)}
-	entries := make([]outbox.Entry, 0, len(events))
-	for _, event := range events {
-		entry := a.outbox.Entry(event)
-		entries, changes = append(entries, entry), append(changes, entry.Change)
-	}
-	if err := a.commit(ctx, changes...); err != nil {
+// commitProposal writes a record, then lets memory follow.
+func (a *Agent) commitProposal(ctx context.Context, record *proposalRecord) error {
+	if err := a.commit(ctx, a.tables.proposal(record)); err != nil {
 		return err
 	}
 	a.mutex.Lock()
+	defer a.mutex.Unlock()
 	a.ledger.put(record)
 	delete(a.ledger.deciding, record.ID)
-	a.mutex.Unlock()
-	a.outbox.Committed(entries...)
 	return nil
 }
 

@@ -198,7 +198,7 @@ func fit(
 			quote, count := quotes[name], sla.Instances(classes, name)
 			uses[name] = quote.Use.Times(count.Max)
 			offers[name] = sla.Offer{
-				Count: count, Unit: quote.Unit, Availability: quote.Availability, ReadyIn: quote.ReadyIn, Flavor: quote.Flavor,
+				Count: count, Unit: quote.Unit, Availability: quote.Availability.Rounded(), ReadyIn: quote.ReadyIn, Flavor: quote.Flavor,
 			}
 			taken = taken.Plus(uses[name])
 		}

@@ -35,6 +35,15 @@ func (p Percent) String() string {
 	return strings.TrimRight(strings.TrimRight(text, "0"), ".") + "%"
 }
 
+// Rounded is the percentage that p is written as: what a reader of p's text has.
+func (p Percent) Rounded() Percent {
+	rounded, err := ParsePercent(p.String())
+	if err != nil {
+		return p // beyond 0% and 100%, which is written and not read
+	}
+	return rounded
+}
+
 // MarshalText implements encoding.TextMarshaler.
 func (p Percent) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
 

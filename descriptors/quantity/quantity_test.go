@@ -80,6 +80,19 @@ func TestPercent(t *testing.T) {
 	})
 }
 
+func TestPercentRounded(t *testing.T) {
+	for _, value := range []quantity.Percent{0, 1, 0.999, 1.0 / 3, 0.99951234567891, 1 - 1e-12} {
+		encoded, err := value.Rounded().MarshalText()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var read quantity.Percent
+		if err := read.UnmarshalText(encoded); err != nil || read != value.Rounded() {
+			t.Errorf("%v is rounded to %v and read back as %v, %v", float64(value), float64(value.Rounded()), float64(read), err)
+		}
+	}
+}
+
 func TestDuration(t *testing.T) {
 	checkExamples(t, quantity.ParseDuration, []example[quantity.Duration]{
 		{text: "200ms", value: quantity.Duration(200 * time.Millisecond), printed: "200ms"},
