@@ -63,7 +63,7 @@ type reading struct {
 }
 
 // AfterApply is called when the flags are read. A wide table is a table on a wide screen.
-func (r *reading) AfterApply(s *session) error {
+func (r *reading) AfterApply(s *session) error { //nolint:unparam // the parser wants it
 	if r.Output == present.FormatWide {
 		r.Output, s.wide, s.screen.Width = present.FormatTable, true, present.NoLimit
 	}
