@@ -37,6 +37,7 @@ type verbs struct {
 
 	Credentials credentialsVerb `cmd:"" group:"keep" help:"Store, list and remove what vendors need to act for you."`
 	Enrol       enrolVerb       `cmd:"" group:"keep" help:"Give an agent its identity: writes its credentials file."`
+	Conformance conformanceVerb `cmd:"" group:"keep" help:"Put a vendor's agent through the protocol."`
 	Version     versionVerb     `cmd:"" group:"keep" help:"Print the version."`
 
 	Bus      busVerb      `cmd:"" group:"roles" help:"Run the bus alone."`
