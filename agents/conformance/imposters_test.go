@@ -167,7 +167,7 @@ func TestImpostersAreFoundOut(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			imposter := newImposter(t, one.spoiling)
 			report := run(t, conformance.Options{
-				Bench: imposter.bench, Only: slices.Concat(one.passes, one.fails), Patience: 2 * time.Second, CommandPatience: 5 * time.Second,
+				Bench: imposter.bench, Only: slices.Concat(one.passes, one.fails), Patience: 5 * time.Second, CommandPatience: 10 * time.Second,
 			})
 			for _, check := range report.Checks {
 				want := conformance.Passed

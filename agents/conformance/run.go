@@ -87,10 +87,10 @@ func Run(ctx context.Context, options Options, report func(Check)) (result Repor
 	}
 	s.offerEarly(ctx)
 	for _, one := range chosen {
-		if ctx.Err() != nil {
-			return result, ctx.Err()
-		}
 		done := s.try(ctx, one)
+		if ctx.Err() != nil {
+			return result, ctx.Err() // which says nothing about the check
+		}
 		result.add(done)
 		report(done)
 	}
@@ -230,11 +230,18 @@ func (s *suite) offerEarly(ctx context.Context) {
 	}})
 }
 
+// cleanWithin bounds the taking back of what one check began.
+const cleanWithin = 30 * time.Second
+
 // try runs one check, and takes back whatever it began.
 func (s *suite) try(ctx context.Context, one check) Check {
 	began := time.Now()
 	t := &trial{ctx: ctx, suite: s, sequences: map[proto.ResourceRef]uint64{}}
 	result, why := t.attempt(one.run)
+	// What was begun is taken back also when nobody wants to know any more.
+	clean, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanWithin)
+	defer cancel()
+	t.ctx = clean
 	if left := t.clean(); left != "" && result == Passed {
 		result, why = Failed, left
 	}
