@@ -53,6 +53,14 @@ func (c *Client) credential(ctx context.Context, content proto.CredentialCommand
 	return nil
 }
 
+// CheckCredentials has a vendor try at its cloud whatever is stored there.
+func (c *Client) CheckCredentials(ctx context.Context, vendor string) (proto.CredentialReport, error) {
+	if _, err := c.Vendor(ctx, vendor); err != nil {
+		return proto.CredentialReport{}, err
+	}
+	return question[proto.CredentialReport](ctx, c, proto.Vendor(vendor), proto.Question{Topic: proto.TopicCredentials})
+}
+
 // ListCredentials says for what a vendor, or each of them if it is empty, has credentials: never their values.
 func (c *Client) ListCredentials(ctx context.Context, vendor string) ([]services.Scope, error) {
 	names := []string{vendor}
