@@ -17,6 +17,8 @@ import (
 // Kind makes modules of one kind of cloud. The kinds that a program knows are a plain list of these.
 type Kind struct {
 	Name string
+	// Check, unless nil, says what is wrong with a configuration as New would, and does no I/O at all.
+	Check func(configuration *yaml.Node) error
 	// New makes a module of its configuration, the vendor's own part of the agency's configuration file. It does no
 	// I/O beyond the local directory it is given; faults of the configuration are reported all at once, each with its
 	// line and column.

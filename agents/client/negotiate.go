@@ -33,7 +33,16 @@ func (c *Client) Calls(ctx context.Context) ([]proto.CallSummary, error) {
 // Accept takes a plan of a call. All vendors of the plan have agreed when it returns without an error; else none has, or
 // it is being undone, and the attempt says how far.
 func (c *Client) Accept(ctx context.Context, call string, rank int) (proto.Attempt, error) {
-	message, err := newMessage(broker, proto.AcceptProposal, proto.ContractNet, proto.PlanChoice{Call: call, Rank: rank})
+	return c.accept(ctx, proto.PlanChoice{Call: call, Rank: rank})
+}
+
+// AcceptOrNext takes a plan of a call or, when that cannot be taken, the next that can. The attempt says which it was.
+func (c *Client) AcceptOrNext(ctx context.Context, call string, rank int) (proto.Attempt, error) {
+	return c.accept(ctx, proto.PlanChoice{Call: call, Rank: rank, OrNext: true})
+}
+
+func (c *Client) accept(ctx context.Context, choice proto.PlanChoice) (proto.Attempt, error) {
+	message, err := newMessage(broker, proto.AcceptProposal, proto.ContractNet, choice)
 	if err != nil {
 		return proto.Attempt{}, err
 	}
@@ -73,7 +82,16 @@ func (c *Client) Reject(ctx context.Context, call string) (proto.Offers, error) 
 
 // End ends the agreements of a deployment of which nothing stands.
 func (c *Client) End(ctx context.Context, name, reason string) ([]sla.Agreement, error) {
-	content := proto.Cancellation{Name: name, Reason: reason}
+	return c.cancel(ctx, proto.Cancellation{Name: name, Reason: reason})
+}
+
+// Abandon ends what End would, and lets go of vendors that stay silent: what they still hold is nobody's concern any
+// more. The broker refuses it while they have not been asked for long enough.
+func (c *Client) Abandon(ctx context.Context, name, reason string) ([]sla.Agreement, error) {
+	return c.cancel(ctx, proto.Cancellation{Name: name, Reason: reason, Abandon: true})
+}
+
+func (c *Client) cancel(ctx context.Context, content proto.Cancellation) ([]sla.Agreement, error) {
 	list, err := execute[proto.Cancellation, proto.AgreementList](ctx, c, broker, proto.Cancel, content)
 	return list.Agreements, err
 }

@@ -4,12 +4,16 @@ import "context"
 
 type acceptVerb struct {
 	callVerb
-	Plan int `arg:"" optional:"" default:"1" help:"Rank of the plan; 1, the best, by default."`
+	Plan   int  `arg:"" optional:"" default:"1" help:"Rank of the plan; 1, the best, by default."`
+	OrNext bool `help:"If that plan cannot be taken, take the next that can."`
 }
 
 // Help implements kong.HelpProvider.
 func (acceptVerb) Help() string {
-	return example("agency accept shop          takes the best plan", "agency accept shop 2        takes the second")
+	return example(
+		"agency accept shop                takes the best plan",
+		"agency accept shop 2              takes the second",
+		"agency accept shop --or-next      takes the best that can be taken, should a vendor change its mind")
 }
 
 // Run takes a plan.
@@ -22,7 +26,11 @@ func (v acceptVerb) Run(ctx context.Context, s *session) error {
 		return err
 	}
 	defer closeAgency()
-	attempt, err := agency.Accept(ctx, v.Call, v.Plan)
+	take := agency.Accept
+	if v.OrNext {
+		take = agency.AcceptOrNext
+	}
+	attempt, err := take(ctx, v.Call, v.Plan)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,11 @@
 package main
 
-import "context"
+import (
+	"context"
+	"time"
+
+	"go.uber.org/zap"
+)
 
 type busVerb struct {
 	Data   string `placeholder:"DIR" help:"Data directory ($AGENCY_DATA)."`
@@ -33,6 +38,26 @@ func (v busVerb) Run(ctx context.Context, s *session) error {
 		return closing(h, err)
 	}
 	s.screen.Line("bus ready at %s, data in %s", h.server.URL(), data)
-	<-ctx.Done()
+	h.announce(ctx)
 	return h.close()
+}
+
+// announceEvery is the time between two announcements of the register.
+const announceEvery = 3 * time.Second
+
+// announce tells the agents of the register again and again until the context ends: one that was away while others were
+// enrolled or revoked, and the broker most of all, learns of them soon after it is back, whatever the order of starts.
+func (h *house) announce(ctx context.Context) {
+	ticker := time.NewTicker(announceEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		if err := h.server.Provision(ctx); err != nil && ctx.Err() == nil {
+			h.logs.log.Warn("register not announced", zap.Error(err))
+		}
+	}
 }

@@ -88,14 +88,14 @@ func servedBy(plan sla.Plan, class string) string {
 func (s *session) showWhyNot(offers proto.Offers, shown int) {
 	for _, plan := range offers.Plans[:shown] {
 		if plan.Remark != "" {
-			s.screen.Line("%s", s.screen.Prose(fmt.Sprintf("Plan %d: %s", plan.Rank, plan.Remark), 8))
+			s.screen.Line("%s", s.screen.Prose(fmt.Sprintf("Plan %d: %s", plan.Rank, remark(plan, offers.Plans[0])), 8))
 		}
 	}
 	if hidden := len(offers.Plans) - shown; hidden > 0 {
 		s.screen.Line("%s more; --all shows them.", present.Count(hidden, "plan"))
 	}
 	for _, obstacle := range offers.Obstacles {
-		text := "Not more: " + obstacleText(obstacle)
+		text := "Not more: " + present.Sentence(obstacleText(obstacle))
 		if obstacle.Hint != "" {
 			text += " (" + obstacle.Hint + ")"
 		}

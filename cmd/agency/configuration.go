@@ -19,6 +19,8 @@ import (
 	"github.com/cloud-agency/agency/descriptors"
 	"github.com/cloud-agency/agency/descriptors/quantity"
 	"github.com/cloud-agency/agency/proto"
+	"github.com/cloud-agency/agency/vendormodules"
+	"github.com/cloud-agency/agency/vendormodules/all"
 )
 
 // configuration is what an agency is told in its file. What is left out has a default.
@@ -128,8 +130,7 @@ func (c configuration) level() (zapcore.Level, error) {
 	return zapcore.ParseLevel(c.Log)
 }
 
-// vendors are the vendors' configurations sorted by name, and what is wrong with them as far as the module's name goes.
-// The rest is for the modules to judge.
+// vendors are the vendors' configurations sorted by name, and what is wrong with them; each module judges its own part.
 func (c configuration) vendors() ([]vendorConfiguration, descriptors.Faults) {
 	var found []vendorConfiguration
 	var faults descriptors.Faults
@@ -149,9 +150,27 @@ func (c configuration) vendors() ([]vendorConfiguration, descriptors.Faults) {
 			faults = append(faults, c.positions.Fault(path, "%s", problem))
 			continue
 		}
+		faults = append(faults, c.moduleFaults(vendor)...)
 		found = append(found, vendor)
 	}
 	return found, faults
+}
+
+// moduleFaults are what the module finds wrong with its part, before anything is made for it.
+func (c configuration) moduleFaults(vendor vendorConfiguration) descriptors.Faults {
+	kind, err := vendormodules.FindKind(all.Kinds(), vendor.module)
+	if err != nil || kind.Check == nil {
+		return nil // known by its name, or judged when it is made
+	}
+	err = kind.Check(vendor.node)
+	var wrong *wrongFile
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(inFile(c.file, vendor.name, err), &wrong):
+		return wrong.faults
+	}
+	return descriptors.Faults{c.positions.KeyFault("vendors."+vendor.name, "%s", err)}
 }
 
 // splitVendor takes the module's name out of a vendor's part, of which the rest is the module's.

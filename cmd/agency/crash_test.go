@@ -207,14 +207,14 @@ func (h *crashHouse) settle(name string) string {
 	for time.Now().Before(deadline) {
 		status, found := h.status(name)
 		switch {
-		case !found && h.run("descriptor", name) == nil:
-			h.must("deploy", name) // agreed on, and never told to the deployer
 		case !found && h.run("reject", name) == nil:
 			return "never agreed on"
 		case !found:
 			if _, err := h.output("proposals", name, "-o", "json"); err != nil {
 				return "never submitted"
 			}
+		case status.State == descriptors.DeploymentPlanned && status.Operation == "":
+			h.must("deploy", name) // agreed on, and never told to the deployer
 		case status.State == descriptors.DeploymentRunning && status.Operation == "":
 			return "running"
 		case status.State == descriptors.DeploymentRemoved:

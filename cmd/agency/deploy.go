@@ -46,7 +46,7 @@ func (v deployVerb) Run(ctx context.Context, s *session) error {
 		return err
 	}
 	start := func() (client.Operation, error) { return agency.Deploy(ctx, descriptor) }
-	return s.follow(ctx, agency, following{start, v.Wait, v.Output, s.track(ctx, agency, v.Name, v.Output)})
+	return s.follow(ctx, agency, following{v.Name, start, v.Wait, v.Output})
 }
 
 func descriptorOr(

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/cloud-agency/agency/agents/client"
@@ -46,11 +47,22 @@ func (s *session) showEvent(format present.Format, event proto.Event) error {
 		}
 		return present.Document(s.out, format, event)
 	}
-	line := s.screen.Clock(event.At) + "  " + present.Pad(event.Source, 16) + "  "
-	hang := present.Width(line)
-	if event.Name != "" {
-		line += event.Name + ": "
-	}
-	s.screen.Line("%s", s.screen.Prose(line+event.Message, hang))
+	s.screen.Line("%s", s.eventLine(event))
 	return nil
+}
+
+// sourceWidth is how much room the names of agents get.
+const sourceWidth = 12
+
+// eventLine tells an event in a line: when, who says so, what. The deployment's name leads where the sentence does not
+// have it.
+func (s *session) eventLine(event proto.Event) string {
+	clock := s.screen.Clock(event.At) + "  "
+	message := s.screen.Sentence(event.Message)
+	if event.Name != "" && !strings.Contains(message, event.Name) {
+		message = event.Name + ": " + message
+	}
+	source := strings.TrimPrefix(event.Source, string(proto.RoleVendor)+".")
+	message = strings.Replace(message, " at "+source, "", 1)
+	return s.screen.Record(clock+present.Pad(source, sourceWidth)+"  "+message, present.Width(clock)+2)
 }

@@ -13,34 +13,64 @@ import (
 	"github.com/cloud-agency/agency/vendormodules"
 )
 
-// following says how an operation is started and how its end is to be told.
+// following says what operation is started and how its end is to be told.
 type following struct {
+	// name of the deployment.
+	name   string
 	start  func() (client.Operation, error)
 	wait   bool
 	format present.Format
-	// tracker shows the progress; nil for none.
-	tracker *tracker
 }
 
 // follow starts an operation, shows its progress and tells its end.
 func (s *session) follow(ctx context.Context, agency *client.Client, f following) error {
-	operation, err := f.start()
-	if err != nil {
-		return resumable(ctx, operation, err)
-	}
 	if !f.wait {
+		operation, err := f.start()
+		if err != nil {
+			return resumable(ctx, operation, err)
+		}
 		return s.print(f.format, operation, func() { s.screen.Line("%s", operation.ID) })
 	}
-	outcome, err := agency.Wait(ctx, operation, f.tracker.refresh(ctx))
+	outcome, err := s.pursue(ctx, agency, f)
 	if err != nil {
-		return resumable(ctx, operation, err)
+		return err
 	}
-	if f.format != present.FormatTable || outcome.Deployment == nil {
-		return s.print(f.format, outcome, func() {})
+	return s.print(f.format, outcome, func() {
+		if outcome.Deployment != nil {
+			s.showEnd(*outcome.Deployment)
+		}
+	})
+}
+
+// pursue starts an operation and shows its progress until it ends. What the last lines say of each resource is what the
+// outcome says, whichever events came late or never. For people the outcome has the deployment, asked for if need be.
+func (s *session) pursue(ctx context.Context, agency *client.Client, f following) (proto.Outcome, error) {
+	tracker, err := s.track(ctx, agency, f.name, f.format)
+	if err != nil {
+		return proto.Outcome{}, err
 	}
-	f.tracker.update(*outcome.Deployment)
-	s.showEnd(*outcome.Deployment)
-	return nil
+	operation, err := f.start()
+	if err != nil {
+		return proto.Outcome{}, resumable(ctx, operation, err)
+	}
+	outcome, err := agency.Wait(ctx, operation, tracker.refresh(ctx))
+	if err != nil {
+		if outcome.Deployment != nil {
+			tracker.update(*outcome.Deployment)
+		}
+		return outcome, resumable(ctx, operation, err)
+	}
+	if outcome.Deployment == nil && f.format == present.FormatTable {
+		deployment, err := agency.Deployment(ctx, f.name)
+		if err != nil {
+			return outcome, err
+		}
+		outcome.Deployment = &deployment
+	}
+	if outcome.Deployment != nil {
+		tracker.update(*outcome.Deployment)
+	}
+	return outcome, nil
 }
 
 // resumable adds to an error after which an operation may go on how to find out.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -47,8 +48,11 @@ func (s *session) run(ctx context.Context, arguments []string) error {
 	if err != nil {
 		return err
 	}
-	if len(arguments) == 0 {
+	switch {
+	case len(arguments) == 0:
 		arguments = []string{"--help"}
+	case arguments[0] == "help":
+		arguments = append(slices.Clone(arguments[1:]), "--help")
 	}
 	parsed, err := parser.Parse(arguments)
 	switch {

@@ -2,13 +2,11 @@ package main
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/cloud-agency/agency/cmd/agency/present"
-	"github.com/cloud-agency/agency/descriptors/quantity"
 	"github.com/cloud-agency/agency/proto"
 	"github.com/cloud-agency/agency/sla"
 )
@@ -30,62 +28,6 @@ func (s *session) showOffers(offers proto.Offers) {
 	}
 }
 
-// showBids shows a line for each vendor: what it offers, or why nothing.
-func (s *session) showBids(offers proto.Offers) {
-	width := 0
-	for vendor := range offers.Refusals {
-		width = max(width, len(vendor))
-	}
-	columns := present.Columns("VENDOR", "FOR", ">PRICE/H", ">AVAILABLE", ">READY IN", "FIRM", "UNTIL")
-	columns[0].Least = width
-	rows := make([][]string, len(offers.Proposals))
-	for i, proposal := range offers.Proposals {
-		rows[i] = s.bidRow(offers, proposal)
-		width = max(width, len(proposal.Vendor))
-	}
-	if len(rows) > 0 {
-		s.screen.Table(columns, rows)
-	}
-	for _, vendor := range slices.Sorted(maps.Keys(offers.Refusals)) {
-		s.refusalLine(present.Pad(vendor, width), offers.Refusals[vendor])
-	}
-	for _, proposal := range offers.Proposals {
-		for _, class := range slices.Sorted(maps.Keys(proposal.Refusals)) {
-			s.refusalLine(present.Pad(proposal.Vendor, width)+"   "+class, proposal.Refusals[class])
-		}
-	}
-}
-
-func (s *session) refusalLine(who string, refusal sla.Refusal) {
-	line := "  " + who + "   -  refused: " + refusal.Error()
-	s.screen.Line("%s", s.screen.Paint(present.Faint, s.screen.Prose(line, 2+present.Width(who)+6)))
-}
-
-func (s *session) bidRow(offers proto.Offers, proposal sla.Proposal) []string {
-	classes := slices.Sorted(maps.Keys(proposal.Offers))
-	price, ready := quantity.Rate{}, quantity.Duration(0)
-	for _, class := range classes {
-		offer := proposal.Offers[class]
-		ready = max(ready, offer.ReadyIn)
-		minimum, err := offer.AtMinimum()
-		if err != nil {
-			continue
-		}
-		if sum, err := price.Add(minimum); err == nil {
-			price = sum
-		}
-	}
-	firm := "open"
-	if proposal.Held {
-		firm = "held"
-	}
-	return []string{
-		proposal.Vendor, present.Names(classes), present.Rate(price),
-		present.Availability(sla.Availability(offers.Application.Resources, proposal.Offers)),
-		present.Span(time.Duration(ready)), firm, s.screen.Until(proposal.ValidUntil),
-	}
-}
-
 // plansShown bounds the plans that are listed unasked.
 const plansShown = 5
 
@@ -98,11 +40,11 @@ func (s *session) showPlans(offers proto.Offers) {
 			mark = "►"
 		}
 		rows = append(rows, []string{
-			fmt.Sprintf("%s %d", mark, plan.Rank), legsText(plan.Legs), present.PerHour(plan.Price),
-			present.PerMonth(plan.Price), present.Availability(plan.Availability),
+			fmt.Sprintf("%s %d", mark, plan.Rank), legsText(plan.Legs), present.Rate(plan.Price),
+			present.Month(plan.Price), present.Availability(plan.Availability),
 		})
 	}
-	s.screen.Table(present.Columns("RANK", "WHO SERVES WHAT", ">PRICE", ">A MONTH", ">AVAILABLE"), rows)
+	s.screen.Table(present.Columns("", "WHO SERVES WHAT", ">PRICE/H", ">A MONTH", ">AVAILABLE"), rows)
 	if hidden := len(offers.Plans) - len(rows); hidden > 0 {
 		s.screen.Line("  and %s more; `agency compare %s --all` shows them", present.Count(hidden, "plan"), offers.Name)
 	}
@@ -115,8 +57,22 @@ func (s *session) showReasons(plans []sla.Plan) {
 		s.screen.Line("%s", s.screen.Prose(fmt.Sprintf("Best is %d: %s.", plans[0].Rank, plans[0].Remark), 2))
 	}
 	if len(plans) > 1 && plans[1].Remark != "" {
-		s.screen.Line("%s", s.screen.Prose(fmt.Sprintf("Why not %d? %s.", plans[1].Rank, plans[1].Remark), 2))
+		s.screen.Line("%s", s.screen.Prose(fmt.Sprintf("Why not %d? %s.", plans[1].Rank, remark(plans[1], plans[0])), 2))
 	}
+}
+
+// remark is what sets a plan apart from the best, without a difference in availability that the figures do not show.
+func remark(plan, best sla.Plan) string {
+	if plan.Rank == best.Rank || present.Availability(plan.Availability) != present.Availability(best.Availability) {
+		return plan.Remark
+	}
+	parts := slices.DeleteFunc(strings.Split(plan.Remark, ", "), func(part string) bool {
+		return strings.HasSuffix(part, " less available") || strings.HasSuffix(part, " more available")
+	})
+	if len(parts) == 0 {
+		return "as good, to the digits shown"
+	}
+	return strings.Join(parts, ", ")
 }
 
 // legsText says who serves what: "ptc-athens: db data · ptc-lisbon: web front lan".

@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/cloud-agency/agency/cmd/agency/present"
@@ -57,7 +58,7 @@ func (v proposalsVerb) Run(ctx context.Context, s *session) error {
 				})
 			}
 		}
-		columns := present.Columns("VENDOR", "CLASS", ">COUNT", ">EACH/H", ">AVAILABLE", ">READY IN", "FLAVOR", "UNTIL")
+		columns := present.Columns("VENDOR", "CLASS", ">COUNT", ">EACH/H", ">AVAILABLE", ">READY IN", "?FLAVOR", "UNTIL")
 		if len(rows) > 0 {
 			s.screen.Table(columns, rows)
 		}
@@ -66,21 +67,38 @@ func (v proposalsVerb) Run(ctx context.Context, s *session) error {
 	})
 }
 
+// showRefusals says class by class what is not offered, and why.
 func (s *session) showRefusals(offers proto.Offers) {
+	width := vendorWidth(offers)
 	for _, vendor := range slices.Sorted(maps.Keys(offers.Refusals)) {
-		s.refusalLine(vendor, offers.Refusals[vendor])
+		for _, reason := range rootReasons(offers, offers.Refusals[vendor]) {
+			s.refusalLine(present.Pad(vendor, width)+present.Gap, "refuses "+reason)
+		}
 	}
 	for _, proposal := range offers.Proposals {
 		for _, class := range slices.Sorted(maps.Keys(proposal.Refusals)) {
-			s.refusalLine(proposal.Vendor+"   "+class, proposal.Refusals[class])
+			s.refusalLine(present.Pad(proposal.Vendor, width)+present.Gap, "refuses "+class+": "+proposal.Refusals[class].Error())
 		}
 	}
 }
 
+// showNotes tells what vendors want to be known, together for those that say the same.
 func (s *session) showNotes(offers proto.Offers) {
+	said := map[string][]string{}
+	var notes []string
 	for _, proposal := range offers.Proposals {
 		for _, note := range proposal.Notes {
-			s.screen.Line("  %s", s.screen.Prose(proposal.Vendor+" says: "+note, 4))
+			if len(said[note]) == 0 {
+				notes = append(notes, note)
+			}
+			said[note] = append(said[note], proposal.Vendor)
 		}
+	}
+	for _, note := range notes {
+		verb := " say: "
+		if len(said[note]) == 1 {
+			verb = " says: "
+		}
+		s.screen.Line("  %s", strings.TrimLeft(s.screen.Prose("  "+strings.Join(said[note], ", ")+verb+note, 4), " "))
 	}
 }

@@ -3,17 +3,21 @@ package main
 import (
 	"bufio"
 	"context"
+	"fmt"
 	"strings"
 
 	"github.com/cloud-agency/agency/agents/client"
 	"github.com/cloud-agency/agency/cmd/agency/present"
 	"github.com/cloud-agency/agency/descriptors"
 	"github.com/cloud-agency/agency/proto"
+	"github.com/cloud-agency/agency/sla"
 )
 
 type removeVerb struct {
 	Name string `arg:"" help:"Name of the deployment."`
 	Yes  bool   `short:"y" help:"Do not ask."`
+	// Abandon is for vendors that have gone for good.
+	Abandon bool `help:"Let go of vendors that stay silent while agreements are ended; what they hold is left to them."`
 	waiting
 	reading
 	target
@@ -21,7 +25,10 @@ type removeVerb struct {
 
 // Help implements kong.HelpProvider.
 func (removeVerb) Help() string {
-	return example("agency remove shop          asks first", "agency remove shop -y")
+	return example(
+		"agency remove shop                asks first",
+		"agency remove shop -y",
+		"agency remove shop --abandon      when a removal waits for a vendor that has gone for good")
 }
 
 // Run removes a deployment: its resources if there are any, and its agreements.
@@ -33,19 +40,24 @@ func (v removeVerb) Run(ctx context.Context, s *session) error {
 	defer closeAgency()
 	deployment, err := agency.Deployment(ctx, v.Name)
 	switch {
-	case client.ClassOf(err) == client.NotFound:
-		return v.end(ctx, s, agency)
-	case err != nil:
+	case err != nil && client.ClassOf(err) != client.NotFound:
 		return err
-	case deployment.State == descriptors.DeploymentRemoved:
-		return v.removedAlready()
+	case err != nil, deployment.State == descriptors.DeploymentRemoved:
+		return v.end(ctx, s, agency, err == nil)
+	case v.Abandon && deployment.State == descriptors.DeploymentRemoving:
+		return v.abandon(ctx, s, agency)
+	case v.Abandon:
+		return &client.Error{
+			Code: string(sla.RefusedState), Message: fmt.Sprintf("%s is %s; only a removal can be abandoned", v.Name, deployment.State),
+			Hint: "`agency remove " + v.Name + "` begins one",
+		}
 	}
 	what := present.Count(standing(deployment), "resource") + " of " + v.Name + " and end its agreements"
 	if err := v.confirm(s, what); err != nil {
 		return err
 	}
 	start := func() (client.Operation, error) { return agency.Remove(ctx, v.Name) }
-	return s.follow(ctx, agency, following{start, v.Wait, v.Output, s.track(ctx, agency, v.Name, v.Output)})
+	return s.follow(ctx, agency, following{v.Name, start, v.Wait, v.Output})
 }
 
 func (v removeVerb) removedAlready() error {
@@ -54,13 +66,18 @@ func (v removeVerb) removedAlready() error {
 	}
 }
 
-// end ends the agreements of something that was agreed on and never deployed.
-func (v removeVerb) end(ctx context.Context, s *session, agency *client.Client) error {
+// end ends the agreements of something that was agreed on and never deployed, though it may have been before.
+func (v removeVerb) end(ctx context.Context, s *session, agency *client.Client, removed bool) error {
 	agreements, err := standingAgreements(ctx, agency, v.Name)
 	if client.ClassOf(err) != client.NotFound && err != nil {
 		return err
 	}
-	if len(agreements) == 0 {
+	switch {
+	case v.Abandon:
+		return v.abandon(ctx, s, agency)
+	case len(agreements) == 0 && removed:
+		return v.removedAlready()
+	case len(agreements) == 0:
 		return &client.Error{
 			Code: client.CodeNotFound, Message: "no deployment " + v.Name, Hint: "`agency status` lists what stands",
 		}
@@ -72,6 +89,23 @@ func (v removeVerb) end(ctx context.Context, s *session, agency *client.Client) 
 	if err != nil {
 		return err
 	}
+	return v.print(s, ended)
+}
+
+// abandon lets go of vendors that do not answer.
+func (v removeVerb) abandon(ctx context.Context, s *session, agency *client.Client) error {
+	what := "the agreements of " + v.Name + " without the word of vendors that are silent, which may go on with what they hold"
+	if err := v.confirm(s, what); err != nil {
+		return err
+	}
+	ended, err := agency.Abandon(ctx, v.Name, "abandoned")
+	if err != nil {
+		return err
+	}
+	return v.print(s, ended)
+}
+
+func (v removeVerb) print(s *session, ended []sla.Agreement) error {
 	return s.print(v.Output, proto.AgreementList{Agreements: ended}, func() {
 		for _, agreement := range ended {
 			s.screen.Line("Agreement with %s %s", agreement.Vendor, s.screen.State(string(agreement.State)))

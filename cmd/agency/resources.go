@@ -52,7 +52,11 @@ func (s *session) showInventory(inventory client.Inventory) {
 		for i, resource := range inventory.Resources {
 			rows[i] = s.resourceRow(resource)
 		}
-		s.screen.Table(present.Columns("NAME", "TYPE", "VENDOR", "STATE", "ADDRESS", ">PRICE/H", "CREATED"), rows)
+		titles := []string{"NAME", "TYPE", "VENDOR", "STATE", "ADDRESS", "?>PRICE/H", "CREATED"}
+		if s.wide {
+			titles = append(titles, "AGREEMENT", "ID")
+		}
+		s.screen.Table(present.Columns(titles...), rows)
 		s.showQuarantine(inventory.Resources)
 		s.showWarnings(inventory.Resources)
 	}
@@ -70,18 +74,22 @@ func (s *session) resourceRow(resource proto.ResourceStatus) []string {
 	if address == "" {
 		address = present.None
 	}
-	return []string{
+	row := []string{
 		resource.Name, string(resource.Type), resource.Vendor, s.screen.State(state), address, present.Rate(resource.Price),
 		s.screen.Ago(resource.Created),
 	}
+	if s.wide {
+		row = append(row, orNone(resource.Agreement), orNone(resource.ID))
+	}
+	return row
 }
 
 // showQuarantine names what is ours by its tags and in no record by the cloud's own ids, for whoever is to decide on it.
 func (s *session) showQuarantine(resources []proto.ResourceStatus) {
 	for _, resource := range resources {
 		if resource.Quarantined {
-			s.screen.Line("%s", present.Wrap(fmt.Sprintf("%s: %s (%s) bears this agency's tags and is in no record; it is never "+
-				"touched. If nobody needs it, delete it at the vendor.", resource.Vendor, resource.Name, resource.ID), s.screen.Width, 2))
+			s.screen.Line("%s", s.screen.Prose(fmt.Sprintf("%s: %s (%s) bears this agency's tags and is in no record; it is never "+
+				"touched. If nobody needs it, delete it at the vendor.", resource.Vendor, resource.Name, resource.ID), 2))
 		}
 	}
 }

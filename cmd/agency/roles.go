@@ -185,6 +185,7 @@ func vendorMaker(settings vendorConfiguration, file string) maker {
 		}
 		made, err := vendor.New(vendor.Options{
 			Peer: p.peer, Store: p.store, Module: module, Vault: vault, Log: p.log,
+			Decorators:     decorators.Options{Log: p.log.Named(settings.module), Scrub: p.scrubber.Text},
 			Directory:      filepath.Join(p.directory, "work"),
 			OfferValidity:  time.Duration(p.intervals.Offers),
 			ReconcileEvery: time.Duration(p.intervals.Reconcile),
@@ -196,7 +197,7 @@ func vendorMaker(settings vendorConfiguration, file string) maker {
 	}
 }
 
-// makeModule makes the module with a store of its own, apart from the agent's, and puts the decorators round it.
+// makeModule makes the module with a store of its own, apart from the agent's.
 func makeModule(
 	ctx context.Context, settings vendorConfiguration, vault *services.Vault, p parts,
 ) (vendormodules.Module, func() error, error) {
@@ -216,14 +217,12 @@ func makeModule(
 	if err != nil {
 		return nil, nil, err
 	}
-	log := p.log.Named(settings.module)
 	module, err := kind.New(ctx, settings.node, vendormodules.Environment{
 		Vendor: settings.name, Agency: p.peer.Agency(), Directory: directory, Program: program,
-		Credentials: p.scrubber.Credentials(vault), Store: kept, Log: log, Now: time.Now, HTTP: http.DefaultTransport,
+		Credentials: p.scrubber.Credentials(vault), Store: kept, Log: p.log.Named(settings.module), Now: time.Now, HTTP: http.DefaultTransport,
 	})
 	if err != nil {
 		return nil, nil, errors.Join(err, kept.Close())
 	}
-	decorated := decorators.Stack(module, decorators.Options{Log: log, Scrub: p.scrubber.Text})
-	return decorated, func() error { return errors.Join(decorated.Close(), kept.Close()) }, nil
+	return module, func() error { return errors.Join(module.Close(), kept.Close()) }, nil
 }

@@ -32,5 +32,5 @@ func (v scaleVerb) Run(ctx context.Context, s *session) error {
 	}
 	defer closeAgency()
 	start := func() (client.Operation, error) { return agency.Scale(ctx, v.Name, class, count) }
-	return s.follow(ctx, agency, following{start, v.Wait, v.Output, s.track(ctx, agency, v.Name, v.Output)})
+	return s.follow(ctx, agency, following{v.Name, start, v.Wait, v.Output})
 }

@@ -24,6 +24,8 @@ type session struct {
 	screen, notes *present.Screen
 	env           func(string) string
 	now           func() time.Time
+	// wide tables have every column.
+	wide bool
 }
 
 func newSession(in io.Reader, out, err io.Writer, env func(string) string) *session {

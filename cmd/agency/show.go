@@ -147,19 +147,10 @@ func (st *show) provision(ctx context.Context, called time.Time) error {
 func (st *show) wait(
 	ctx context.Context, name string, start func() (client.Operation, error),
 ) (proto.DeploymentStatus, error) {
-	bars := st.session.track(ctx, st.agency, name, present.FormatTable)
-	operation, err := start()
-	if err != nil {
+	outcome, err := st.session.pursue(ctx, st.agency, following{name, start, true, present.FormatTable})
+	if err != nil || outcome.Deployment == nil {
 		return proto.DeploymentStatus{}, err
 	}
-	outcome, err := st.agency.Wait(ctx, operation, bars.refresh(ctx))
-	if err != nil {
-		return proto.DeploymentStatus{}, err
-	}
-	if outcome.Deployment == nil {
-		return st.agency.Deployment(ctx, name)
-	}
-	bars.update(*outcome.Deployment)
 	return *outcome.Deployment, nil
 }
 

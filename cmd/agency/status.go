@@ -110,14 +110,16 @@ func asPlanned(descriptor descriptors.Deployment) proto.DeploymentStatus {
 // one shows the deployment of a name, whether the deployer knows it, only the broker does, or it is still a call.
 func (v statusVerb) one(ctx context.Context, s *session, agency *client.Client) error {
 	deployment, err := agency.Deployment(ctx, v.Name)
-	if client.ClassOf(err) == client.NotFound {
-		descriptor, planned := plannedOnly(ctx, agency, v.Name)
-		if !planned {
-			return v.notDeployed(ctx, agency, err)
-		}
-		deployment, err = asPlanned(descriptor), nil
+	descriptor, planned := descriptors.Deployment{}, false
+	if client.ClassOf(err) == client.NotFound || err == nil && deployment.State == descriptors.DeploymentRemoved {
+		descriptor, planned = plannedOnly(ctx, agency, v.Name) // it may be agreed on anew
 	}
-	if err != nil {
+	switch {
+	case planned:
+		deployment = asPlanned(descriptor)
+	case client.ClassOf(err) == client.NotFound:
+		return v.notDeployed(ctx, agency, err)
+	case err != nil:
 		return err
 	}
 	shown := deploymentDocument{DeploymentStatus: deployment}
@@ -156,6 +158,15 @@ func (v statusVerb) notDeployed(ctx context.Context, agency *client.Client, miss
 	if err != nil {
 		return missing
 	}
+	if agreements, err := agency.Agreements(ctx, v.Name); err == nil && len(agreements) > 0 {
+		return &client.Error{
+			Code: client.CodeNotFound, Message: v.Name + " is removed: its agreements have ended, and nothing of it was created",
+			Hint: "`agency submit FILE` calls for it again",
+		}
+	}
+	if offers.State != descriptors.CallOpen {
+		return missing
+	}
 	return &client.Error{
 		Code: client.CodeNotFound, Message: fmt.Sprintf("%s is no deployment yet: its call %s is %s", v.Name, offers.Call, offers.State),
 		Hint: "`agency compare " + v.Name + "` shows its plans, `agency accept " + v.Name + "` takes the best",
@@ -188,6 +199,11 @@ func vendorsOf(descriptor descriptors.Deployment) []string {
 }
 
 func (s *session) showDeployment(deployment deploymentDocument) {
+	if deployment.State == descriptors.DeploymentRemoved {
+		s.screen.Line("%s   %s   since %s", s.screen.Paint(present.Bold, deployment.Descriptor.Name),
+			s.screen.State(string(deployment.State)), s.screen.Ago(deployment.Since))
+		return
+	}
 	head := []string{
 		s.screen.Paint(present.Bold, deployment.Descriptor.Name), s.screen.State(string(deployment.State)),
 		"since " + s.screen.Ago(deployment.Since), present.PerHour(deployment.Price),
@@ -205,7 +221,7 @@ func (s *session) showDeployment(deployment deploymentDocument) {
 			}
 		}
 	}
-	s.screen.Table(present.Columns("NAME", "STATE", "VENDOR", "ADDRESS", ">PRICE/H", "LAST MEASURED"), rows)
+	s.screen.Table(present.Columns("NAME", "STATE", "WHERE", ">PRICE/H", "?LAST MEASURED"), rows)
 	for _, address := range entrances(deployment.DeploymentStatus) {
 		s.screen.Line("%s", s.screen.Paint(present.Bold, address))
 	}
@@ -230,7 +246,7 @@ func (s *session) classRow(deployment deploymentDocument, class string) []string
 	}
 	return []string{
 		s.screen.Paint(present.Bold, class) + " (" + string(bound.Type) + ")", fmt.Sprintf("%d of %d running", running, wanted),
-		bound.Vendor, "", "", "",
+		bound.Vendor, "", "",
 	}
 }
 
@@ -244,7 +260,7 @@ func (s *session) resourceOfClassRow(deployment deploymentDocument, resource pro
 		address = resource.Fault
 	}
 	return []string{
-		"  " + resource.Name, s.screen.State(state), "", address, present.Rate(resource.Price),
+		"  " + resource.Name, s.screen.State(state), address, present.Rate(resource.Price),
 		measuredText(deployment.Samples, resource),
 	}
 }

@@ -23,20 +23,24 @@ type tracker struct {
 }
 
 // track makes a tracker for people, and none for programs. What stands at the deployer now is where it starts from.
-func (s *session) track(ctx context.Context, agency *client.Client, name string, format present.Format) *tracker {
+func (s *session) track(
+	ctx context.Context, agency *client.Client, name string, format present.Format,
+) (*tracker, error) {
 	if format != present.FormatTable {
-		return nil
+		return nil, nil
 	}
 	t := &tracker{
 		agency: agency, name: name, bars: present.NewProgress(s.screen),
 		before: map[string]present.Step{}, shown: map[string]bool{},
 	}
-	if deployment, err := agency.Deployment(ctx, name); err == nil {
-		for _, resource := range deployment.Resources {
-			t.before[resource.Name] = stepOf(resource)
-		}
+	deployment, err := agency.Deployment(ctx, name)
+	if err != nil && client.ClassOf(err) != client.NotFound {
+		return nil, err // without it what goes could not be told from what never was
 	}
-	return t
+	for _, resource := range deployment.Resources {
+		t.before[resource.Name] = stepOf(resource)
+	}
+	return t, nil
 }
 
 // refresh looks at the deployment whenever something happened to it: an event says that, and the deployer what.

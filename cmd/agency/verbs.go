@@ -63,7 +63,15 @@ func groups() []kong.Group {
 
 // reading is the flag of every verb that prints an object.
 type reading struct {
-	Output present.Format `short:"o" enum:"table,json,yaml" default:"table" placeholder:"FORMAT" help:"table, json or yaml."`
+	Output present.Format `short:"o" enum:"table,wide,json,yaml" default:"table" placeholder:"FORMAT" help:"table, wide (nothing left out or wrapped), json or yaml."`
+}
+
+// AfterApply is called when the flags are read. A wide table is a table on a wide screen.
+func (r *reading) AfterApply(s *session) error {
+	if r.Output == present.FormatWide {
+		r.Output, s.wide, s.screen.Width = present.FormatTable, true, present.NoLimit
+	}
+	return nil
 }
 
 // waiting is the flag of every verb that starts an operation.

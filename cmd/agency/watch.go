@@ -29,5 +29,5 @@ func (v watchVerb) Run(ctx context.Context, s *session) error {
 		return err
 	}
 	start := func() (client.Operation, error) { return operation, nil }
-	return s.follow(ctx, agency, following{start, true, v.Output, s.track(ctx, agency, operation.Name, v.Output)})
+	return s.follow(ctx, agency, following{operation.Name, start, true, v.Output})
 }

@@ -29,6 +29,10 @@ const kindName = "ptc"
 func Kind() vendormodules.Kind {
 	return vendormodules.Kind{
 		Name: kindName,
+		Check: func(node *yaml.Node) error {
+			_, err := configure(node)
+			return err
+		},
 		New: func(ctx context.Context, node *yaml.Node, environment vendormodules.Environment) (vendormodules.Module, error) {
 			return New(ctx, node, environment)
 		},

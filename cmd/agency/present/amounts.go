@@ -3,6 +3,7 @@ package present
 import (
 	"fmt"
 	"math"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -34,13 +35,21 @@ func PerHour(rate quantity.Rate) string {
 	return Rate(rate) + "/h"
 }
 
-// PerMonth writes what a rate comes to in a month, with two decimals: "30.08 EUR/month".
-func PerMonth(rate quantity.Rate) string {
+// Month writes what a rate comes to in a month, with two decimals: "30.08 EUR".
+func Month(rate quantity.Rate) string {
 	amount, err := rate.PerMonth()
 	if err != nil || rate == (quantity.Rate{}) {
 		return None
 	}
-	return Money(amount) + "/month"
+	return Money(amount)
+}
+
+// PerMonth writes the same with its unit: "30.08 EUR/month".
+func PerMonth(rate quantity.Rate) string {
+	if text := Month(rate); text != None {
+		return text + "/month"
+	}
+	return None
 }
 
 // Money writes an amount with two decimals: "3.00 EUR".
@@ -140,12 +149,16 @@ func (s *Screen) Until(at time.Time) string {
 	}
 }
 
-// Clock writes the time of day of an event on a live screen, and elsewhere RFC 3339 with milliseconds.
+// Clock writes the time of day on a live screen, with month and day unless that is today, and elsewhere RFC 3339 with milliseconds.
 func (s *Screen) Clock(at time.Time) string {
-	if !s.Live {
+	at, today := at.Local(), s.Now().Local().Format(time.DateOnly)
+	switch {
+	case !s.Live:
 		return at.UTC().Format("2006-01-02T15:04:05.000Z07:00")
+	case at.Format(time.DateOnly) != today:
+		return at.Format("01-02 15:04:05")
 	}
-	return at.Local().Format(time.TimeOnly)
+	return at.Format(time.TimeOnly)
 }
 
 // Names joins names with blanks, or says that there are none.
@@ -154,4 +167,36 @@ func Names(names []string) string {
 		return None
 	}
 	return strings.Join(names, " ")
+}
+
+// sizeInText is a size as agents write it exactly in their sentences.
+var sizeInText = regexp.MustCompile(`\b\d+[KMG]iB\b`)
+
+// timeInText is a time as agents write it in their sentences.
+var timeInText = regexp.MustCompile(`\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z`)
+
+// Sentence does what the function of that name does, and on a live screen tells times of today by the clock.
+func (s *Screen) Sentence(text string) string {
+	text = Sentence(text)
+	if !s.Live {
+		return text
+	}
+	return timeInText.ReplaceAllStringFunc(text, func(exact string) string {
+		at, err := time.Parse(time.RFC3339, exact)
+		if err != nil {
+			return exact
+		}
+		return s.Clock(at)
+	})
+}
+
+// Sentence rounds the sizes in a text that was written to be exact, such as "24684096KiB are free".
+func Sentence(text string) string {
+	return sizeInText.ReplaceAllStringFunc(text, func(exact string) string {
+		size, err := quantity.ParseBytes(exact)
+		if err != nil {
+			return exact
+		}
+		return Size(size)
+	})
 }

@@ -15,8 +15,10 @@ type Format string
 // The formats.
 const (
 	FormatTable Format = "table"
-	FormatJSON  Format = "json"
-	FormatYAML  Format = "yaml"
+	// FormatWide is the table with every column.
+	FormatWide Format = "wide"
+	FormatJSON Format = "json"
+	FormatYAML Format = "yaml"
 )
 
 // Document writes a value as one JSON or YAML document. Both have the same fields in the same order: the YAML is made of

@@ -20,7 +20,7 @@ type Step struct {
 }
 
 // Progress shows how far things have come. On a live screen each has a line with a bar that is drawn again whenever it
-// moves; elsewhere a plain line is written for each change. It may be used from several goroutines.
+// moves; elsewhere a plain line is written for each change of state. It may be used from several goroutines.
 type Progress struct {
 	screen *Screen
 	mutex  sync.Mutex
@@ -37,11 +37,12 @@ func (p *Progress) Show(steps ...Step) {
 	defer p.mutex.Unlock()
 	moved := false
 	for _, step := range steps {
-		if !p.take(step) {
+		former, news := p.take(step)
+		if !news {
 			continue
 		}
 		moved = true
-		if !p.screen.Live {
+		if !p.screen.Live && former.State != step.State {
 			line := Pad(step.Name, p.nameWidth()) + "  " + Pad(step.State, stateWidth) + "  " + step.Note
 			p.screen.Line("%s", strings.TrimRight(line, " "))
 		}
@@ -51,17 +52,15 @@ func (p *Progress) Show(steps ...Step) {
 	}
 }
 
-// take says whether a step is news.
-func (p *Progress) take(step Step) bool {
+// take says whether a step is news, and what was known before.
+func (p *Progress) take(step Step) (former Step, news bool) {
 	at := p.find(step.Name)
-	switch {
-	case at == len(p.steps):
+	if at == len(p.steps) {
 		p.steps = append(p.steps, step)
-	case p.steps[at] == step:
-		return false
+		return former, true
 	}
-	p.steps[at] = step
-	return true
+	former, p.steps[at] = p.steps[at], step
+	return former, former != step
 }
 
 func (p *Progress) find(name string) int {

@@ -12,6 +12,9 @@ import (
 // DefaultWidth is how many columns a screen has that is no terminal, and at most those that are.
 const DefaultWidth = 100
 
+// NoLimit is the width of a screen on which nothing is wrapped or left out.
+const NoLimit = 1 << 20
+
 // Screen is where text for people goes.
 type Screen struct {
 	writer io.Writer

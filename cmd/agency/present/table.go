@@ -16,30 +16,46 @@ type Column struct {
 	Right bool
 	// Least is the smallest width in columns.
 	Least int
+	// Optional columns are left out where there is no room for all, the last one first.
+	Optional bool
 }
 
-// Columns makes columns of titles; one that begins with ">" is aligned at the right.
+// Columns makes columns of titles; one that begins with "?" is optional, one with ">" is aligned at the right.
 func Columns(titles ...string) []Column {
 	columns := make([]Column, len(titles))
 	for i, title := range titles {
+		title, optional := strings.CutPrefix(title, "?")
 		plain, right := strings.CutPrefix(title, ">")
-		columns[i] = Column{Title: plain, Right: right}
+		columns[i] = Column{Title: plain, Right: right, Optional: optional}
 	}
 	return columns
 }
 
 const (
-	indent = "  "
-	gap    = "   "
-	// narrowest is the least that a column is wrapped to.
-	narrowest = 12
+	indent    = "  "
+	narrowGap = "  "
 )
 
-// Table writes rows under the columns' titles, indented by two. Where a row would be wider than the screen, the widest
-// columns are wrapped.
-func (s *Screen) Table(columns []Column, rows [][]string) {
+// Gap is what separates columns where there is room for it.
+const Gap = "   "
+
+// Table writes rows under the columns' titles, indented by two. Where a row would be wider than the screen, columns move
+// closer together; then optional columns are left out; then the widest are wrapped, between words only. It
+// returns the gap between columns, for lines that go with the table.
+func (s *Screen) Table(columns []Column, rows [][]string) (gap string) {
+	gap = Gap
+	if s.excess(columns, rows, gap) > 0 {
+		gap = narrowGap
+	}
+	for s.excess(columns, rows, gap) > 0 {
+		at := lastOptional(columns)
+		if at < 0 {
+			break
+		}
+		columns, rows = without(columns, rows, at)
+	}
 	writer := table.NewWriter()
-	writer.SetStyle(bareStyle())
+	writer.SetStyle(bareStyle(gap))
 	titles := make(table.Row, len(columns))
 	for i, column := range columns {
 		titles[i] = s.Paint(Faint, column.Title)
@@ -52,13 +68,32 @@ func (s *Screen) Table(columns []Column, rows [][]string) {
 		}
 		writer.AppendRow(row)
 	}
-	writer.SetColumnConfigs(configs(columns, s.fit(columns, rows)))
+	writer.SetColumnConfigs(configs(columns, s.fit(columns, rows, gap)))
 	for line := range strings.SplitSeq(writer.Render(), "\n") {
 		s.Line("%s", strings.TrimRight(indent+line, " "))
 	}
+	return gap
 }
 
-func bareStyle() table.Style {
+func lastOptional(columns []Column) int {
+	for i, column := range slices.Backward(columns) {
+		if column.Optional {
+			return i
+		}
+	}
+	return -1
+}
+
+// without copies a table but for one column.
+func without(columns []Column, rows [][]string, at int) ([]Column, [][]string) {
+	left := make([][]string, len(rows))
+	for i, row := range rows {
+		left[i] = slices.Delete(slices.Clone(row), at, at+1)
+	}
+	return slices.Delete(slices.Clone(columns), at, at+1), left
+}
+
+func bareStyle(gap string) table.Style {
 	return table.Style{
 		Name:    "bare",
 		Box:     table.BoxStyle{PaddingRight: gap},
@@ -82,26 +117,50 @@ func configs(columns []Column, widths []int) []table.ColumnConfig {
 	return result
 }
 
-// fit gives each column its natural width, and takes from the widest until a row fits the screen.
-func (s *Screen) fit(columns []Column, rows [][]string) []int {
-	widths := make([]int, len(columns))
+// excess is by how much a row is wider than the screen while nothing is wrapped.
+func (s *Screen) excess(columns []Column, rows [][]string, gap string) int {
+	return sum(widths(columns, rows, Width)) + len(indent) + len(gap)*(len(columns)-1) - s.Width
+}
+
+// fit gives each column its natural width, and takes from the widest until a row fits the screen or nothing but words
+// is left.
+func (s *Screen) fit(columns []Column, rows [][]string, gap string) []int {
+	fitting, words := widths(columns, rows, Width), widths(columns, rows, longestWord)
+	for excess := s.excess(columns, rows, gap); excess > 0; excess-- {
+		widest := -1
+		for i, width := range fitting {
+			if width > words[i] && (widest < 0 || width > fitting[widest]) {
+				widest = i
+			}
+		}
+		if widest < 0 {
+			break
+		}
+		fitting[widest]--
+	}
+	return fitting
+}
+
+// widths are the columns' widths if each cell is as wide as measure says.
+func widths(columns []Column, rows [][]string, measure func(string) int) []int {
+	found := make([]int, len(columns))
 	for i, column := range columns {
-		widths[i] = max(Width(column.Title), column.Least)
+		found[i] = max(Width(column.Title), column.Least)
 		for _, row := range rows {
 			if i < len(row) {
-				widths[i] = max(widths[i], Width(row[i]))
+				found[i] = max(found[i], measure(row[i]))
 			}
 		}
 	}
-	room := s.Width - len(indent) - len(gap)*(len(columns)-1)
-	for excess := sum(widths) - room; excess > 0; excess-- {
-		widest := slices.Index(widths, slices.Max(widths))
-		if widths[widest] <= narrowest {
-			break
-		}
-		widths[widest]--
+	return found
+}
+
+func longestWord(content string) int {
+	longest := 0
+	for word := range strings.FieldsSeq(content) {
+		longest = max(longest, Width(word))
 	}
-	return widths
+	return longest
 }
 
 func sum(values []int) int {
@@ -148,8 +207,11 @@ func Wrap(content string, width, hang int) string {
 	return out.String()
 }
 
-// Prose wraps a text to the screen if it is live. Elsewhere lines are left whole: programs look for words in them.
-func (s *Screen) Prose(content string, hang int) string {
+// Prose wraps a text to the screen.
+func (s *Screen) Prose(content string, hang int) string { return Wrap(content, s.Width, hang) }
+
+// Record wraps a text to the screen if it is live. Elsewhere it stays one line, for whoever sorts and searches them.
+func (s *Screen) Record(content string, hang int) string {
 	if !s.Live {
 		return content
 	}

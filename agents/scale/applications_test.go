@@ -1,0 +1,172 @@
+package scale_test
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+	"go.uber.org/goleak"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/cloud-agency/agency/descriptors"
+	"github.com/cloud-agency/agency/descriptors/quantity"
+	"github.com/cloud-agency/agency/proto"
+	"github.com/cloud-agency/agency/vendormodules"
+)
+
+var (
+	applications = flag.Int("applications", 20, "how many applications BenchmarkApplications deploys")
+	atOnce       = flag.Int("at-once", 32, "how many of them at the same time")
+	vendors      = flag.String("vendors", "10,100", "to how many vendors BenchmarkCall calls")
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// resourcesEach is how many resources an application has.
+const resourcesEach = 10
+
+// application is one of ten resources of every type.
+func application() descriptors.Application {
+	count := func(of int) quantity.Range { return quantity.Range{Min: of, Max: of} }
+	return descriptors.Application{
+		Name: "shop",
+		Resources: map[string]descriptors.Class{
+			"lan":   {Type: descriptors.Network, Private: true, Members: descriptors.Names{"web", "db"}},
+			"web":   {Type: descriptors.Compute, Image: "static-web", Count: count(4), Ports: []int{80}},
+			"work":  {Type: descriptors.Compute, Image: "shell", Count: count(2), Run: []string{"work --store ${db.address}"}},
+			"db":    {Type: descriptors.Compute, Image: "kv-store", Count: count(1), Volumes: map[string]string{"data": "/data"}},
+			"data":  {Type: descriptors.Volume, Size: 5 * quantity.GiB},
+			"front": {Type: descriptors.LoadBalancer, Targets: "web", Listen: 80, TargetPort: 80},
+		},
+	}.WithDefaults()
+}
+
+// BenchmarkApplications negotiates and deploys the applications in one go, sees that nothing is lost, asks what stands,
+// and starts the agency anew on it.
+func BenchmarkApplications(b *testing.B) {
+	for b.Loop() {
+		figures := &figures{b: b}
+		a := newAgency(b, turns)
+		figures.report("start-empty-ms", milliseconds(a.start()))
+		watch := watchMemory()
+		began := time.Now()
+		a.deployAll(*applications, *atOnce)
+		took := time.Since(began)
+		peak := watch.stop()
+		figures.report("deploy-s", took.Seconds())
+		figures.report("resources/s", float64(*applications*resourcesEach)/took.Seconds())
+		submit, accept, deploy := a.medians()
+		figures.report("submit-median-ms", milliseconds(submit))
+		figures.report("accept-median-ms", milliseconds(accept))
+		figures.report("deploy-median-ms", milliseconds(deploy))
+		figures.report("heap-peak-MiB", mebibytes(peak.heap))
+		figures.report("rss-peak-MiB", mebibytes(peak.resident))
+		figures.report("disk-MiB", mebibytes(uint64(a.disk())))
+		a.verify(*applications)
+		a.questions(figures)
+		figures.report("heap-live-MiB", mebibytes(liveHeap()))
+		a.stop()
+		figures.report("disk-stopped-MiB", mebibytes(uint64(a.disk())))
+		figures.report("start-loaded-ms", milliseconds(a.start()))
+		a.verify(*applications)
+		figures.report("disk-restarted-MiB", mebibytes(uint64(a.disk())))
+		a.stop()
+	}
+}
+
+// deployAll negotiates, takes the best plan, and deploys.
+func (a *agency) deployAll(count, together int) {
+	a.t.Helper()
+	group, ctx := errgroup.WithContext(context.Background())
+	group.SetLimit(together)
+	for number := range count {
+		group.Go(func() error {
+			name := deploymentName(number)
+			if err := a.deploy(ctx, name); err != nil {
+				return fmt.Errorf("%s: %w", name, err)
+			}
+			return nil
+		})
+	}
+	must(a.t, group.Wait())
+}
+
+func deploymentName(number int) string { return fmt.Sprintf("shop-%d", number) }
+
+func (a *agency) deploy(ctx context.Context, name string) error {
+	began := time.Now()
+	offers, err := a.client.Submit(ctx, proto.Submission{Name: name, Application: application()})
+	if err != nil {
+		return fmt.Errorf("submit: %w", err)
+	}
+	if len(offers.Plans) == 0 {
+		return fmt.Errorf("no plan: %v", offers.Obstacles)
+	}
+	submitted := time.Now()
+	if _, err := a.client.Accept(ctx, offers.Call, offers.Plans[0].Rank); err != nil {
+		return fmt.Errorf("accept: %w", err)
+	}
+	descriptor, err := a.client.Descriptor(ctx, name)
+	if err != nil {
+		return fmt.Errorf("descriptor: %w", err)
+	}
+	accepted := time.Now()
+	message := proto.Message{
+		Performative: proto.Request, Protocol: proto.RequestProtocol, Command: ulid.Make().String(),
+		Receiver: proto.Agent(proto.RoleDeployer),
+	}
+	content := proto.DeploymentCommand{Verb: proto.DeploymentDeploy, Descriptor: &descriptor}
+	if err := proto.Encode(&message, content); err != nil {
+		return err
+	}
+	answer, err := a.commands.Do(ctx, proto.SubjectDeployerCommand, message)
+	if err != nil {
+		return fmt.Errorf("deploy: %w", err)
+	}
+	outcome, err := proto.Decode[proto.Outcome](answer)
+	if err != nil {
+		return fmt.Errorf("deploy: answered %s: %w", answer.Performative, err)
+	}
+	if outcome.Refusal != nil {
+		return fmt.Errorf("deploy: %w", *outcome.Refusal)
+	}
+	a.took(submitted.Sub(began), accepted.Sub(submitted), time.Since(accepted))
+	return nil
+}
+
+// verify fails unless every deployment runs with all its resources, and the clouds have these and no other.
+func (a *agency) verify(count int) {
+	a.t.Helper()
+	ctx := context.Background()
+	recorded := map[string]bool{}
+	for number := range count {
+		deployment, err := a.client.Deployment(ctx, deploymentName(number))
+		must(a.t, err)
+		if deployment.State != descriptors.DeploymentRunning || len(deployment.Resources) != resourcesEach {
+			a.t.Fatalf("%s is %s with %d resources", deploymentName(number), deployment.State, len(deployment.Resources))
+		}
+		for _, resource := range deployment.Resources {
+			if resource.State != vendormodules.ResourceRunning {
+				a.t.Errorf("%s of %s is %s", resource.Name, deploymentName(number), resource.State)
+			}
+			recorded[resource.ID] = true
+		}
+	}
+	standing := 0
+	for name, cloud := range a.clouds {
+		listed, err := cloud.List(ctx)
+		must(a.t, err)
+		standing += len(listed)
+		for _, resource := range listed {
+			if !recorded[resource.ID] {
+				a.t.Errorf("%s has %s %s, which no deployment knows", name, resource.Type, resource.ID)
+			}
+		}
+	}
+	if len(recorded) != count*resourcesEach || standing != len(recorded) {
+		a.t.Errorf("%d resources are recorded and %d stand, want %d", len(recorded), standing, count*resourcesEach)
+	}
+}

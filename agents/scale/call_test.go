@@ -1,0 +1,42 @@
+package scale_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cloud-agency/agency/proto"
+)
+
+// BenchmarkCall is from a submission to its answer: every vendor called, its proposal taken up, plans made and everything
+// written down.
+func BenchmarkCall(b *testing.B) {
+	for size := range strings.SplitSeq(*vendors, ",") {
+		count, err := strconv.Atoi(size)
+		must(b, err)
+		b.Run(size, func(b *testing.B) {
+			a := newAgency(b, count)
+			began := a.start()
+			defer a.stop()
+			var took []time.Duration
+			for b.Loop() {
+				start := time.Now()
+				offers, err := a.client.Submit(context.Background(), proto.Submission{
+					Name: fmt.Sprintf("shop-%d", len(took)), Application: application(),
+				})
+				took = append(took, time.Since(start))
+				must(b, err)
+				if len(offers.Proposals) != count || len(offers.Plans) == 0 {
+					b.Fatalf("%d proposals and %d plans of %d calls: %v", len(offers.Proposals), len(offers.Plans), count, offers.Obstacles)
+				}
+			}
+			slices.Sort(took)
+			b.ReportMetric(milliseconds(took[len(took)/2]), "median-ms")
+			b.ReportMetric(milliseconds(began), "start-ms")
+		})
+	}
+}
