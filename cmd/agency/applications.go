@@ -174,7 +174,7 @@ func (r applicationRow) planText() string {
 	switch {
 	case r.Plan > 0:
 		return strconv.Itoa(r.Plan)
-	case r.Plans > 0:
+	case r.Plans > 0 && !r.ended:
 		return strconv.Itoa(r.Plans) + " to choose"
 	}
 	return present.None

@@ -122,9 +122,9 @@ func (c *checkup) show() {
 		if found.About != "" {
 			text = found.About + ": " + text
 		}
-		screen.Line("%s", present.Wrap(marks[found.State]+" "+present.Pad(found.Area, areaWidth)+"  "+text, screen.Width, hang))
+		screen.Line("%s", screen.Record(marks[found.State]+" "+present.Pad(found.Area, areaWidth)+"  "+text, hang))
 		if found.Hint != "" {
-			screen.Line("%s", present.Wrap(present.Pad("", hang)+"do: "+found.Hint, screen.Width, hang+4))
+			screen.Line("%s", screen.Record(present.Pad("", hang)+"do: "+found.Hint, hang+4))
 		}
 	}
 	screen.Line("")

@@ -45,7 +45,7 @@ func (c *checkup) configuration(file string) {
 		c.settings, c.valid = settings, true
 		name := settings.file
 		if file == "" {
-			name = "none given, so that the default holds"
+			name = "none given; the default"
 		}
 		c.fine(area, "", "%s: %s", name, present.Count(len(settings.Vendors), "vendor"))
 	}

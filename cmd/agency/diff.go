@@ -223,9 +223,14 @@ func (s *session) showField(mark, indent string, field difference.Field) {
 	s.screen.Line("%s", s.screen.Prose(line+"   "+s.screen.Paint(present.Faint, "("+string(field.Need)+": "+field.Why+")"), 8))
 }
 
+// valueText writes a value for people, of the name of an archive only as much as tells it apart.
 func valueText(value string) string {
-	if value == "" {
+	const archive, telling = "sha256-", 8
+	switch {
+	case value == "":
 		return "nothing"
+	case strings.HasPrefix(value, archive) && len(value) > len(archive)+telling:
+		return value[:len(archive)+telling]
 	}
 	return value
 }

@@ -94,11 +94,11 @@ func (s *session) showLogEntry(format present.Format, entry client.LogEntry) err
 	}
 	line := s.screen.Clock(entry.Time) + "  " + level + "  " + present.Pad(entry.Source, 12) + "  "
 	hang := present.Width(line)
-	s.screen.Line("%s", s.screen.Prose(line+entry.Message+fieldsText(entry.Fields), hang))
+	s.screen.Line("%s", s.screen.Record(line+entry.Message+fieldsText(entry.Fields), hang))
 	return nil
 }
 
-// fieldsText writes the fields of a log entry as NAME=VALUE, sorted.
+// fieldsText writes the fields of a log entry that say something as NAME=VALUE, sorted.
 func fieldsText(encoded json.RawMessage) string {
 	var fields map[string]any
 	if len(encoded) == 0 || json.Unmarshal(encoded, &fields) != nil {
@@ -113,6 +113,9 @@ func fieldsText(encoded json.RawMessage) string {
 				continue
 			}
 			value = string(written)
+		}
+		if value == "" {
+			continue
 		}
 		if strings.ContainsAny(value, " \t\n\"=") {
 			value = fmt.Sprintf("%q", value)
