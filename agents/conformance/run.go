@@ -174,8 +174,12 @@ func (s *suite) enter(ctx context.Context) (leave func() error, err error) {
 	return leave, nil
 }
 
-// arrivalStep is the time between two looks whether the agent is there.
-const arrivalStep = 100 * time.Millisecond
+// arrivalStep is the time between two looks whether the agent is there, arrivalWithin how long one may take: what an
+// agent was asked that was killed meanwhile is not answered.
+const (
+	arrivalStep   = 100 * time.Millisecond
+	arrivalWithin = time.Second
+)
 
 // await returns what the agent says of itself as soon as it does.
 func (s *suite) await(ctx context.Context) (proto.VendorStatus, error) {
@@ -189,7 +193,9 @@ func (s *suite) await(ctx context.Context) (proto.VendorStatus, error) {
 		if err := proto.Encode(&message, proto.Question{Topic: proto.TopicVendor}); err != nil {
 			return status, err
 		}
-		answer, err := s.client.Ask(ctx, proto.SubjectQuery(s.name), message)
+		asking, cancel := context.WithTimeout(ctx, arrivalWithin)
+		answer, err := s.client.Ask(asking, proto.SubjectQuery(s.name), message)
+		cancel()
 		if err == nil && answer.Performative == proto.Inform {
 			status, err = proto.Decode[proto.VendorStatus](answer)
 			if err == nil && status.Description != nil {

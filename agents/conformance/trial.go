@@ -176,7 +176,9 @@ func (t *trial) class() descriptors.Class {
 		return *t.Class
 	}
 	types := t.status.Description.Types
-	class := descriptors.Class{Type: descriptors.Compute, Cores: 1, Memory: 32 << 20}
+	class := descriptors.Class{
+		Type: descriptors.Compute, Cores: 1, Memory: 32 << 20, Count: quantity.Range{Min: 1, Max: 1},
+	}
 	if images := t.status.Description.Images; len(images) > 0 {
 		class.Image = images[0]
 	}

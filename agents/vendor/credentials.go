@@ -50,6 +50,8 @@ func (a *Agent) tryCredential(
 	switch {
 	case len(check.Missing) > 0:
 		check.State = proto.CredentialIncomplete
+	case a.abilities.Credentials == nil && len(needs) == 0:
+		check.State, check.Message = proto.CredentialUntried, "the module "+a.description.Kind+" needs no credential"
 	case a.abilities.Credentials == nil:
 		check.State, check.Message = proto.CredentialUntried, "the module "+a.description.Kind+" cannot try credentials"
 	default:

@@ -212,7 +212,7 @@ func (c *checkup) credentials(ctx context.Context, agency *client.Client, vendor
 	}
 	switch {
 	case len(faults) > 0:
-	case len(report.Checks) == 0:
+	case len(report.Needs) == 0 && works == 0:
 		c.fine("credentials", vendor, "needs none")
 	case untried > 0:
 		c.note(checkWatch, "credentials", vendor, "", "%d stored, %d of them could not be tried", len(report.Checks), untried)

@@ -158,11 +158,11 @@ func (c configuration) vendors() ([]vendorConfiguration, descriptors.Faults) {
 
 // moduleFaults are what the module finds wrong with its part, before anything is made for it.
 func (c configuration) moduleFaults(vendor vendorConfiguration) descriptors.Faults {
-	kind, err := vendormodules.FindKind(all.Kinds(), vendor.module)
-	if err != nil || kind.Check == nil {
-		return nil // known by its name, or judged when it is made
+	at := slices.IndexFunc(all.Kinds(), func(kind vendormodules.Kind) bool { return kind.Name == vendor.module })
+	if at < 0 || all.Kinds()[at].Check == nil {
+		return nil // told by its name, or judged when it is made
 	}
-	err = kind.Check(vendor.node)
+	err := all.Kinds()[at].Check(vendor.node)
 	var wrong *wrongFile
 	switch {
 	case err == nil:

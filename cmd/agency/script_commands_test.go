@@ -182,6 +182,7 @@ var changing = []struct {
 	{regexp.MustCompile(`"elapsed": "[^"]*"`), `"elapsed": "SPAN"`},
 	{regexp.MustCompile(`in [0-9.]+ (us|ms|s)\b`), "in SPAN"},
 	{regexp.MustCompile(`\b(U[A-Z2-7]{55}|X[A-Z2-7]{55}|A[A-Z2-7]{55})\b`), "NKEY"},
+	{regexp.MustCompile(`is not a module; there is .*`), "is not a module; there is MODULES"},
 	{regexp.MustCompile(`"go": "[^"]*"|"platform": "[^"]*"`), `"built": "SOMEHOW"`},
 }
 

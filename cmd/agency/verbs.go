@@ -46,6 +46,7 @@ type verbs struct {
 	Enrol       enrolVerb       `cmd:"" group:"keep" help:"Give an agent its identity: writes its credentials file."`
 	Completion  completionVerb  `cmd:"" group:"keep" help:"Print a script that completes command lines."`
 	Complete    completeVerb    `cmd:"" hidden:""`
+	Conformance conformanceVerb `cmd:"" group:"keep" help:"Put a vendor's agent through the protocol."`
 	Version     versionVerb     `cmd:"" group:"keep" help:"Print the version."`
 
 	Bus      busVerb      `cmd:"" group:"roles" help:"Run the bus alone."`
@@ -72,7 +73,7 @@ type reading struct {
 }
 
 // AfterApply is called when the flags are read. A wide table is a table on a wide screen.
-func (r *reading) AfterApply(s *session) error {
+func (r *reading) AfterApply(s *session) error { //nolint:unparam // the parser wants it
 	if r.Output == present.FormatWide {
 		r.Output, s.wide, s.screen.Width = present.FormatTable, true, present.NoLimit
 	}

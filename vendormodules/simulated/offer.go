@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -150,13 +151,11 @@ func (c configuration) priceAt(price quantity.Money, now time.Time, after time.D
 
 // factorAt is the factor of the last step that has begun, else what held before the first.
 func factorAt(steps []step, at time.Duration, before float64) float64 {
-	factor := before
-	for _, one := range steps {
-		if at >= time.Duration(one.From) {
-			factor = one.Factor
-		}
+	begun := sort.Search(len(steps), func(index int) bool { return at < time.Duration(steps[index].From) })
+	if begun == 0 {
+		return before
 	}
-	return factor
+	return steps[begun-1].Factor
 }
 
 // lastFactor is what holds at midnight: the last step of the day before.
