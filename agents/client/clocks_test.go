@@ -1,11 +1,13 @@
 package client_test
 
 import (
+	"errors"
 	"testing"
 	"time"
 
 	"github.com/cloud-agency/agency/agents/client"
 	"github.com/cloud-agency/agency/proto"
+	"github.com/cloud-agency/agency/vendormodules/services"
 )
 
 // TestClocksAreCompared: an agent's clock is seen to be ahead by how much the one here was turned back.
@@ -53,5 +55,25 @@ func TestLogsAreReadAsTheyWereWritten(t *testing.T) {
 	}
 	if got[1].Message != "no JSON at all" || got[1].Level != "info" || got[1].Time.IsZero() {
 		t.Errorf("read %+v", got[1])
+	}
+}
+
+func TestAVendorThatDoesNotTryCredentials(t *testing.T) {
+	a := newAgency(t, "vendor.athens")
+	a.answers("vendor.athens", proto.SubjectQuery("athens"), func(message proto.Message) proto.Message {
+		asked, err := proto.Decode[proto.Question](message)
+		if err != nil || asked.Topic != proto.TopicVendor {
+			return proto.Misunderstood(message, errors.New("asked about something else"))
+		}
+		stored := []services.Scope{{Class: "web"}}
+		return proto.Answer(message, proto.Inform, proto.VendorStatus{Name: "athens", Credentials: stored})
+	})
+	report, err := a.client.CheckCredentials(t.Context(), "athens")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := services.Scope{Vendor: "athens", Class: "web"}
+	if len(report.Checks) != 1 || report.Checks[0].State != proto.CredentialUntried || report.Checks[0].Scope != want {
+		t.Errorf("reported %+v", report)
 	}
 }

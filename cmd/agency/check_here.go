@@ -223,7 +223,7 @@ func (c *checkup) space() {
 		c.note(checkWatch, "disk", "", "", "free space at %s cannot be told: %s", place, err)
 		return
 	}
-	free := quantity.Bytes(int64(stat.Bavail) * stat.Bsize) //nolint:unconvert // Bsize is not an int64 everywhere
+	free := quantity.Bytes(int64(stat.Bavail) * stat.Bsize)
 	hint := "make room: logs and streams are below " + c.data
 	switch {
 	case free < leastSpace:
