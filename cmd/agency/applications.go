@@ -58,20 +58,19 @@ func (v applicationsVerb) Run(ctx context.Context, s *session) error {
 		return err
 	}
 	defer closeAgency()
-	rows, err := applicationRows(ctx, agency)
+	rows, err := applicationRows(ctx, agency, v.All)
 	if err != nil {
 		return err
 	}
-	if !v.All {
-		rows = slices.DeleteFunc(rows, func(row applicationRow) bool { return row.ended })
+	if err := addPlans(ctx, agency, rows); err != nil {
+		return err
 	}
 	return s.print(v.Output, applicationsDocument{rows}, func() { s.showApplications(rows) })
 }
 
-// offersAtOnce bounds the questions for offers at the same time.
-const offersAtOnce = 16
-
-func applicationRows(ctx context.Context, agency *client.Client) ([]applicationRow, error) {
+// applicationRows are the names and how far they got, sorted, those that have ended only if all are wanted. Of their plans
+// they know nothing yet.
+func applicationRows(ctx context.Context, agency *client.Client, all bool) ([]applicationRow, error) {
 	calls, err := agency.Calls(ctx)
 	if err != nil {
 		return nil, err
@@ -84,21 +83,26 @@ func applicationRows(ctx context.Context, agency *client.Client) ([]applicationR
 	if err != nil {
 		return nil, err
 	}
-	rows := make([]applicationRow, len(calls))
-	var group errgroup.Group
-	group.SetLimit(offersAtOnce)
-	for i, call := range calls {
-		group.Go(func() error {
-			offers, err := agency.Offers(ctx, call.Call)
-			if client.ClassOf(err) == client.NotFound {
-				err = nil // forgotten since it was listed
-			}
-			rows[i] = rowOf(call, offers, deployments, agreements)
-			return err
-		})
+	byID := make(map[string]proto.DeploymentStatus, len(deployments))
+	for _, deployment := range deployments {
+		byID[deployment.Descriptor.ID] = deployment
 	}
-	if err := group.Wait(); err != nil {
-		return nil, err
+	agreed := make(map[string]time.Time, len(agreements)) // since when, by deployment
+	for _, agreement := range agreements {
+		if agreement.State == sla.AgreementObserved {
+			agreed[agreement.Deployment] = agreement.Agreed
+		}
+	}
+	rows := make([]applicationRow, 0, len(calls))
+	for _, call := range calls {
+		deployment, deployed := byID[call.Deployment]
+		row := rowOf(call, agreed)
+		if deployed {
+			row.takeDeployment(deployment)
+		}
+		if all || !row.ended {
+			rows = append(rows, row)
+		}
 	}
 	slices.SortFunc(rows, func(a, b applicationRow) int {
 		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Call, b.Call))
@@ -106,53 +110,71 @@ func applicationRows(ctx context.Context, agency *client.Client) ([]applicationR
 	return rows, nil
 }
 
-// rowOf follows a call as far as it got.
-func rowOf(
-	call proto.CallSummary, offers proto.Offers, deployments []proto.DeploymentStatus, agreements []sla.Agreement,
-) applicationRow {
+// rowOf follows a call as far as the broker knows.
+func rowOf(call proto.CallSummary, agreed map[string]time.Time) applicationRow {
 	row := applicationRow{
-		Name: call.Name, State: string(call.State), Call: call.Call, Since: call.Opened, Plans: len(offers.Plans),
+		Name: call.Name, State: string(call.State), Call: call.Call, Deployment: call.Deployment, Since: call.Opened,
 		ended: call.State != descriptors.CallOpen,
 	}
-	if len(offers.Plans) > 0 {
-		row.takePlan(offers.Plans[0])
-	}
-	for _, attempt := range offers.Attempts {
-		if attempt.State == sla.AttemptCommitted {
-			row.takePlan(attempt.Plan)
-			row.Plan = attempt.Plan.Rank
-		}
-	}
-	if call.Deployment == "" {
-		return row
-	}
-	row.Deployment, row.State = call.Deployment, string(descriptors.DeploymentRemoved)
-	for _, agreement := range agreements {
-		if agreement.Deployment == call.Deployment && agreement.State == sla.AgreementObserved {
-			row.State, row.Since, row.ended = string(descriptors.DeploymentPlanned), agreement.Agreed, false
-		}
-	}
-	for _, deployment := range deployments {
-		if deployment.Descriptor.ID == call.Deployment {
-			row.takeDeployment(deployment)
-		}
+	since, stands := agreed[call.Deployment]
+	switch {
+	case call.Deployment == "":
+	case stands:
+		row.State, row.Since, row.ended = string(descriptors.DeploymentPlanned), since, false
+	default:
+		row.State = string(descriptors.DeploymentRemoved)
 	}
 	return row
 }
 
-func (r *applicationRow) takePlan(plan sla.Plan) {
-	r.Price, r.Vendors = plan.Price, nil
-	for _, leg := range plan.Legs {
-		r.Vendors = append(r.Vendors, leg.Vendor)
+// offersAtOnce bounds the questions for offers at the same time.
+const offersAtOnce = 16
+
+// addPlans asks the broker for the plans of each row.
+func addPlans(ctx context.Context, agency *client.Client, rows []applicationRow) error {
+	var group errgroup.Group
+	group.SetLimit(offersAtOnce)
+	for i := range rows {
+		group.Go(func() error {
+			offers, err := agency.Offers(ctx, rows[i].Call)
+			if client.ClassOf(err) == client.NotFound {
+				return nil // forgotten since it was listed
+			}
+			rows[i].takeOffers(offers)
+			return err
+		})
+	}
+	return group.Wait()
+}
+
+// takeOffers takes the plan that was accepted, else the best. What runs knows its price and its vendors better.
+func (r *applicationRow) takeOffers(offers proto.Offers) {
+	r.Plans = len(offers.Plans)
+	var plan *sla.Plan
+	if r.Plans > 0 {
+		plan = &offers.Plans[0]
+	}
+	for i, attempt := range offers.Attempts {
+		if attempt.State == sla.AttemptCommitted {
+			plan, r.Plan = &offers.Attempts[i].Plan, attempt.Plan.Rank
+		}
+	}
+	if plan == nil {
+		return
+	}
+	if r.Price == (quantity.Rate{}) {
+		r.Price = plan.Price
+	}
+	if len(r.Vendors) == 0 {
+		for _, leg := range plan.Legs {
+			r.Vendors = append(r.Vendors, leg.Vendor)
+		}
 	}
 }
 
 func (r *applicationRow) takeDeployment(deployment proto.DeploymentStatus) {
 	r.State, r.Since, r.Vendors = string(deployment.State), deployment.Since, vendorsOf(deployment.Descriptor)
-	r.ended = deployment.State == descriptors.DeploymentRemoved
-	if deployment.Price != (quantity.Rate{}) {
-		r.Price = deployment.Price
-	}
+	r.Price, r.ended = deployment.Price, deployment.State == descriptors.DeploymentRemoved
 }
 
 func (s *session) showApplications(rows []applicationRow) {

@@ -238,15 +238,13 @@ func vendorNames(ctx context.Context, agency *client.Client) []string {
 }
 
 func applicationNames(ctx context.Context, agency *client.Client) []string {
-	rows, err := applicationRows(ctx, agency)
+	rows, err := applicationRows(ctx, agency, false)
 	if err != nil {
 		return nil
 	}
-	var names []string
-	for _, row := range rows {
-		if !row.ended {
-			names = append(names, row.Name)
-		}
+	names := make([]string, len(rows))
+	for i, row := range rows {
+		names[i] = row.Name
 	}
 	return names
 }
