@@ -300,9 +300,9 @@ func (t *trial) ended(answer proto.Message, id string) sla.Agreement {
 	return agreement
 }
 
-// agree comes to an agreement on a number of instances.
-func (t *trial) agree(count int) sla.Agreement {
-	return t.observed(t.draft(t.propose(t.machines(count))))
+// agree comes to an agreement on one instance.
+func (t *trial) agree() sla.Agreement {
+	return t.observed(t.draft(t.propose(t.machines(1))))
 }
 
 // vendorStatus is what the vendor says of itself now.
