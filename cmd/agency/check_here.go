@@ -17,6 +17,7 @@ import (
 	"go.uber.org/zap"
 	"golang.org/x/sys/unix"
 
+	"github.com/cloud-agency/agency/agents/standalone"
 	"github.com/cloud-agency/agency/agents/store"
 	"github.com/cloud-agency/agency/cmd/agency/present"
 	"github.com/cloud-agency/agency/descriptors"
@@ -85,20 +86,20 @@ func (c *checkup) modules(ctx context.Context) {
 		var faults descriptors.Faults
 		switch {
 		case err == nil:
-			c.fine("module", vendor.name, "%s takes its configuration", vendor.module)
+			c.fine("module", vendor.Name, "%s takes its configuration", vendor.Module)
 		case errors.As(err, &faults):
 			for _, fault := range faults {
 				fault.File = c.settings.file
-				c.note(checkWrong, "module", vendor.name, "mend it", "%s", fault)
+				c.note(checkWrong, "module", vendor.Name, "mend it", "%s", fault)
 			}
 		default:
-			c.note(checkWrong, "module", vendor.name, "", "%s", err)
+			c.note(checkWrong, "module", vendor.Name, "", "%s", err)
 		}
 	}
 }
 
-func tryModule(ctx context.Context, settings vendorConfiguration) (err error) {
-	kind, err := vendormodules.FindKind(all.Kinds(), settings.module)
+func tryModule(ctx context.Context, settings standalone.Account) (err error) {
+	kind, err := vendormodules.FindKind(all.Kinds(), settings.Module)
 	if err != nil {
 		return err
 	}
@@ -120,8 +121,8 @@ func tryModule(ctx context.Context, settings vendorConfiguration) (err error) {
 	if err != nil {
 		return err
 	}
-	module, err := kind.New(ctx, settings.node, vendormodules.Environment{
-		Vendor: settings.name, Agency: "check", Directory: filepath.Join(directory, settings.module), Program: program,
+	module, err := kind.New(ctx, settings.Configuration, vendormodules.Environment{
+		Vendor: settings.Name, Agency: "check", Directory: filepath.Join(directory, settings.Module), Program: program,
 		Credentials: services.NewVault(kept, key, time.Now), Store: kept, Log: zap.NewNop(), Now: time.Now,
 		HTTP: http.DefaultTransport,
 	})
@@ -274,7 +275,7 @@ func readStore(ctx context.Context, name string) error {
 func (c *checkup) testbed(ctx context.Context) {
 	const area = "ptc"
 	vendors, _ := c.settings.vendors() // as in modules
-	if !slices.ContainsFunc(vendors, func(vendor vendorConfiguration) bool { return vendor.module == area }) {
+	if !slices.ContainsFunc(vendors, func(vendor standalone.Account) bool { return vendor.Module == area }) {
 		return
 	}
 	level := confine.Find()
