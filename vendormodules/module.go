@@ -7,6 +7,7 @@ import (
 	"github.com/cloud-agency/agency/descriptors"
 	"github.com/cloud-agency/agency/descriptors/quantity"
 	"github.com/cloud-agency/agency/sla"
+	"github.com/cloud-agency/agency/vendormodules/services"
 )
 
 // Module is one account of one cloud. Every method may be called from several goroutines at once and returns soon
@@ -60,6 +61,13 @@ type Meter interface {
 // Console is the ability to show what a machine printed. The reader ends at the end of what there is.
 type Console interface {
 	Console(ctx context.Context, id string) (io.ReadCloser, error)
+}
+
+// CredentialChecker is the ability to try a stored credential at the cloud, which it changes nothing at.
+type CredentialChecker interface {
+	// CheckCredential tries the credential that serves the scope. ErrAuthentication when the cloud does not take it, or
+	// it lacks a right that the module needs; services.ErrNoCredential when none is stored.
+	CheckCredential(ctx context.Context, scope services.Scope) error
 }
 
 // Description says what a module is and can do.

@@ -18,6 +18,7 @@ import (
 type credentialsVerb struct {
 	Set    credentialsSetVerb    `cmd:"" help:"Store a credential at a vendor; asks for its values without echo."`
 	List   credentialsListVerb   `cmd:"" help:"Say for what credentials are stored; never their values."`
+	Check  credentialsCheckVerb  `cmd:"" help:"Have vendors try what is stored; say what is missing."`
 	Remove credentialsRemoveVerb `cmd:"" help:"Remove a credential from a vendor."`
 }
 

@@ -116,6 +116,21 @@ func crash(script *testscript.TestScript, _ bool, arguments []string) {
 	end(script, arguments[0], os.Kill)
 }
 
+// waitFor waits until a program has ended by itself, with exit code 0, and puts what it has printed into NAME.out.
+func waitFor(script *testscript.TestScript, _ bool, arguments []string) {
+	known := running(script)
+	ended, runs := known.processes[arguments[0]]
+	if !runs {
+		script.Fatalf("%s does not run", arguments[0])
+	}
+	delete(known.processes, arguments[0])
+	<-ended.ended
+	if err := ended.command.Wait(); err != nil {
+		script.Fatalf("%s: %v\n%s", arguments[0], err, ended.output())
+	}
+	script.Check(os.WriteFile(script.MkAbs(arguments[0]+".out"), []byte(ended.output()), 0o600))
+}
+
 func end(script *testscript.TestScript, name string, signal os.Signal) *program {
 	known := running(script)
 	stopped, runs := known.processes[name]

@@ -60,6 +60,8 @@ func (s *session) report(err error, format present.Format) error {
 	switch {
 	case err == nil:
 		return nil
+	case hasTold(err):
+		return err
 	case format == present.FormatJSON || format == present.FormatYAML:
 		if present.Document(s.err, format, documentOf(err)) == nil {
 			return err

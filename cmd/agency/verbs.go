@@ -15,8 +15,10 @@ const summary = "Cloud Agency finds, agrees, provisions and watches cloud resour
 
 // verbs is the command line.
 type verbs struct {
-	Up   upVerb   `cmd:"" group:"agency" help:"Run an agency in the foreground: bus, store and every agent."`
-	Demo demoVerb `cmd:"" group:"agency" help:"Show everything, on this machine, in a directory that goes away again."`
+	Up    upVerb    `cmd:"" group:"agency" help:"Run an agency in the foreground: bus, store and every agent."`
+	Init  initVerb  `cmd:"" group:"agency" help:"Write a first configuration and a first descriptor."`
+	Check checkVerb `cmd:"" group:"agency" help:"Check everything an agency needs: what is wrong, and what to do."`
+	Demo  demoVerb  `cmd:"" group:"agency" help:"Show everything, on this machine, in a directory that goes away again."`
 
 	Validate   validateVerb   `cmd:"" group:"negotiate" help:"Check descriptors; sends nothing."`
 	Vendors    vendorsVerb    `cmd:"" group:"negotiate" help:"List the vendors and what they have free."`
@@ -27,16 +29,23 @@ type verbs struct {
 	Reject     rejectVerb     `cmd:"" group:"negotiate" help:"Give a call up."`
 	Descriptor descriptorVerb `cmd:"" group:"negotiate" help:"Print the deployment descriptor that was agreed on."`
 
-	Deploy    deployVerb    `cmd:"" group:"run" help:"Create what was agreed on."`
-	Status    statusVerb    `cmd:"" group:"run" help:"Show deployments, or one of them in detail."`
-	Resources resourcesVerb `cmd:"" group:"run" help:"Ask the vendors what exists."`
-	Scale     scaleVerb     `cmd:"" group:"run" help:"Bring a class to a count within its range."`
-	Remove    removeVerb    `cmd:"" group:"run" help:"Remove a deployment and end its agreements."`
-	Events    eventsVerb    `cmd:"" group:"run" help:"Tell what happened."`
-	Watch     watchVerb     `cmd:"" group:"run" help:"Wait for an operation, by its id."`
+	Deploy       deployVerb       `cmd:"" group:"run" help:"Create what was agreed on."`
+	Status       statusVerb       `cmd:"" group:"run" help:"Show deployments, or one of them in detail."`
+	Resources    resourcesVerb    `cmd:"" group:"run" help:"Ask the vendors what exists."`
+	Scale        scaleVerb        `cmd:"" group:"run" help:"Bring a class to a count within its range."`
+	Remove       removeVerb       `cmd:"" group:"run" help:"Remove a deployment and end its agreements."`
+	Agreements   agreementsVerb   `cmd:"" group:"run" help:"List agreements and what they guarantee."`
+	Applications applicationsVerb `cmd:"" group:"run" help:"List everything that has a name, from its call on."`
+	Diff         diffVerb         `cmd:"" group:"run" help:"Compare a descriptor with what runs, and what is recorded with what exists."`
+	Export       exportVerb       `cmd:"" group:"run" help:"Write everything about a deployment to files."`
+	Logs         logsVerb         `cmd:"" group:"run" help:"Show what agents logged."`
+	Events       eventsVerb       `cmd:"" group:"run" help:"Tell what happened."`
+	Watch        watchVerb        `cmd:"" group:"run" help:"See deployments change, or wait for an operation."`
 
-	Credentials credentialsVerb `cmd:"" group:"keep" help:"Store, list and remove what vendors need to act for you."`
+	Credentials credentialsVerb `cmd:"" group:"keep" help:"Store, list, check and remove what vendors need to act for you."`
 	Enrol       enrolVerb       `cmd:"" group:"keep" help:"Give an agent its identity: writes its credentials file."`
+	Completion  completionVerb  `cmd:"" group:"keep" help:"Print a script that completes command lines."`
+	Complete    completeVerb    `cmd:"" hidden:""`
 	Conformance conformanceVerb `cmd:"" group:"keep" help:"Put a vendor's agent through the protocol."`
 	Version     versionVerb     `cmd:"" group:"keep" help:"Print the version."`
 

@@ -6,6 +6,7 @@ import (
 
 	"github.com/cloud-agency/agency/sla"
 	"github.com/cloud-agency/agency/vendormodules"
+	"github.com/cloud-agency/agency/vendormodules/services"
 )
 
 // Abilities implements vendormodules.Wrapper: those of the module inside, each surrounded as the contract is.
@@ -26,6 +27,9 @@ func (l *layer) Abilities() vendormodules.Abilities {
 	}
 	if inside.Console != nil {
 		abilities.Console = console{l, inside.Console}
+	}
+	if inside.Credentials != nil {
+		abilities.Credentials = credentialChecker{l, inside.Credentials}
 	}
 	return abilities
 }
@@ -95,4 +99,14 @@ type console struct {
 func (c console) Console(ctx context.Context, id string) (io.ReadCloser, error) {
 	return value(ctx, c.layer, call{operation: Console, subject: id},
 		func(ctx context.Context) (io.ReadCloser, error) { return c.inside.Console(ctx, id) })
+}
+
+type credentialChecker struct {
+	layer  *layer
+	inside vendormodules.CredentialChecker
+}
+
+func (c credentialChecker) CheckCredential(ctx context.Context, scope services.Scope) error {
+	return c.layer.surround(ctx, call{operation: CheckCredential, subject: scope.String()},
+		func(ctx context.Context) error { return c.inside.CheckCredential(ctx, scope) })
 }

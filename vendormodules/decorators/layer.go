@@ -26,6 +26,8 @@ const (
 	SetTargets Operation = "set-targets"
 	Meter      Operation = "measure"
 	Console    Operation = "console"
+	// CheckCredential is about a scope, which tells nothing of the credential.
+	CheckCredential Operation = "check-credential"
 )
 
 // call is one call of a module, as a decorator sees it.

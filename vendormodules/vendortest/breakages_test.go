@@ -11,6 +11,7 @@ import (
 	"github.com/cloud-agency/agency/descriptors"
 	"github.com/cloud-agency/agency/sla"
 	"github.com/cloud-agency/agency/vendormodules"
+	"github.com/cloud-agency/agency/vendormodules/services"
 	"github.com/cloud-agency/agency/vendormodules/vendortest/memory"
 )
 
@@ -28,6 +29,7 @@ type (
 	fixed       struct{ *memory.Module }
 	silent      struct{ *memory.Module }
 	stuck       struct{ *memory.Module }
+	trusting    struct{ *memory.Module }
 	vague       struct{ *memory.Module }
 )
 
@@ -66,6 +68,8 @@ func (fixed) SetTargets(ctx context.Context, id string, targets []vendormodules.
 func (silent) Console(context.Context, string) (io.ReadCloser, error) {
 	return io.NopCloser(strings.NewReader("")), nil
 }
+
+func (trusting) CheckCredential(ctx context.Context, _ services.Scope) error { return ctx.Err() }
 
 func (stuck) List(ctx context.Context) ([]vendormodules.Resource, error) {
 	return nil, errors.New("the second page is missing")
@@ -280,5 +284,8 @@ var breakages = map[string]breakage{
 		return fixed{module}
 	}),
 	"measures nonsense": with("measure", "is no measure", func(module original) changed { return unmeasured{module} }),
-	"shows no console":  with("console", "the console shows", func(module original) changed { return silent{module} }),
+	"takes any credential": with("credentials", "CheckCredential of one that the cloud does not take", func(module original) changed {
+		return trusting{module}
+	}),
+	"shows no console": with("console", "the console shows", func(module original) changed { return silent{module} }),
 }

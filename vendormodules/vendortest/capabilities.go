@@ -51,6 +51,7 @@ func Capabilities(module vendormodules.Module) []Capability {
 	add("set-targets", abilities.Balancer != nil, "does not implement vendormodules.Balancer")
 	add("measure", abilities.Meter != nil, "does not implement vendormodules.Meter")
 	add("console", abilities.Console != nil, "does not implement vendormodules.Console")
+	add("credentials", abilities.Credentials != nil, "does not implement vendormodules.CredentialChecker")
 	add("create-token", description.CreateToken, "repeated creates are made harmless by listing")
 	add("isolation", description.Isolation, "its description promises none")
 	return capabilities

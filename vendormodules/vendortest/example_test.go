@@ -23,6 +23,7 @@ func ExampleCapabilities() {
 	// set-targets    yes
 	// measure        yes
 	// console        yes
+	// credentials    yes
 	// create-token   yes
 	// isolation      no: its description promises none
 }
