@@ -150,9 +150,19 @@ func (b *background) clean() {
 	if len(b.processes) == 0 {
 		return
 	}
+	removeEverything(b.environment)
+	for _, left := range b.processes {
+		_ = left.command.Process.Signal(syscall.SIGTERM)
+		<-left.ended
+		_ = left.command.Wait()
+	}
+}
+
+// removeEverything removes every deployment of the agency that an environment leads to, if one runs.
+func removeEverything(environment []string) {
 	agency := func(arguments ...string) []byte {
 		command := exec.Command("agency", arguments...)
-		command.Env = b.environment
+		command.Env = environment
 		output, _ := command.Output() // nothing to clean where nothing answers
 		return output
 	}
@@ -161,11 +171,6 @@ func (b *background) clean() {
 		for _, deployment := range status.Deployments {
 			agency("remove", "-y", deployment.Descriptor.Name)
 		}
-	}
-	for _, left := range b.processes {
-		_ = left.command.Process.Signal(syscall.SIGTERM)
-		<-left.ended
-		_ = left.command.Wait()
 	}
 }
 

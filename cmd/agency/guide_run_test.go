@@ -1,0 +1,164 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// guidePatience is how long one command of a guide may take on a busy machine.
+const guidePatience = time.Minute
+
+// TestGuidesRun runs every command that the documentation shows, page by page.
+func TestGuidesRun(t *testing.T) {
+	for _, page := range guidePages(t) {
+		read := readGuide(t, page)
+		if !slices.ContainsFunc(read.blocks, func(b guideBlock) bool { return b.kind == "console" }) {
+			continue
+		}
+		t.Run(read.page, func(t *testing.T) {
+			t.Parallel()
+			reader := newReader(t)
+			for _, block := range read.blocks {
+				reader.follow(t, block)
+			}
+		})
+	}
+}
+
+// reader does what a page says, in a directory and with a home of its own.
+type reader struct {
+	directory   string
+	environment []string
+	left        []*guideProcess
+}
+
+// guideProcess is a command that was left running.
+type guideProcess struct {
+	command *exec.Cmd
+	output  lockedBuffer
+}
+
+// lockedBuffer is written by a process while a test reads it.
+type lockedBuffer struct {
+	mutex  sync.Mutex
+	buffer bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(written []byte) (int, error) {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	return b.buffer.Write(written)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	return b.buffer.String()
+}
+
+func newReader(t *testing.T) *reader {
+	directory := t.TempDir()
+	if err := os.CopyFS(filepath.Join(directory, "examples"), os.DirFS("../../examples")); err != nil {
+		t.Fatal(err)
+	}
+	r := &reader{directory: directory, environment: append(os.Environ(),
+		"HOME="+directory, "XDG_STATE_HOME="+filepath.Join(directory, "state"), "GORACE=atexit_sleep_ms=0",
+		"AGENCY_DATA=", "AGENCY_CONFIG=", "AGENCY_CONNECTION=", "AGENCY_NATS=", "AGENCY_CREDENTIALS=", "NO_COLOR=1",
+	)}
+	t.Cleanup(func() {
+		removeEverything(r.environment)
+		r.stop(t)
+	})
+	return r
+}
+
+// follow does what one block says.
+func (r *reader) follow(t *testing.T, block guideBlock) {
+	t.Helper()
+	if file, is := strings.CutPrefix(block.mark, "file: "); is {
+		if err := os.WriteFile(filepath.Join(r.directory, file), []byte(block.text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if block.kind != "console" || block.mark == "test: elsewhere" {
+		return
+	}
+	if block.mark == "test: stop" {
+		r.stop(t)
+	}
+	for _, command := range block.commands(t) {
+		if block.mark == "test: background" {
+			r.leave(t, command)
+		} else {
+			r.run(t, command)
+		}
+	}
+}
+
+func (r *reader) shell(ctx context.Context, command string) *exec.Cmd {
+	shell := exec.CommandContext(ctx, "bash", "-c", "set -o pipefail; "+command)
+	shell.Dir, shell.Env = r.directory, r.environment
+	return shell
+}
+
+// run runs a command to its end and compares what it prints and how it ends.
+func (r *reader) run(t *testing.T, command shown) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), guidePatience)
+	defer cancel()
+	shell := r.shell(ctx, command.command)
+	output, _ := shell.CombinedOutput() // the exit code tells
+	if code := strconv.Itoa(shell.ProcessState.ExitCode()); code != command.exit {
+		t.Fatalf("line %d: %s\nends with %s, and should with %s:\n%s", command.line, command.command, code, command.exit, output)
+	}
+	if missing := command.missing(string(output)); missing != "" {
+		t.Fatalf("line %d: %s\ndoes not print %q where it should:\n%s", command.line, command.command, missing, output)
+	}
+}
+
+// leave runs a command in the background, and waits until it has printed what is shown.
+func (r *reader) leave(t *testing.T, command shown) {
+	t.Helper()
+	started := &guideProcess{command: r.shell(context.WithoutCancel(t.Context()), "exec "+command.command)}
+	started.command.Stdout, started.command.Stderr = &started.output, &started.output
+	if err := started.command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	r.left = append(r.left, started)
+	ticker := time.NewTicker(20 * time.Millisecond)
+	defer ticker.Stop()
+	deadline := time.After(guidePatience)
+	for command.missing(started.output.String()) != "" {
+		select {
+		case <-ticker.C:
+		case <-deadline:
+			t.Fatalf("line %d: %s\ndoes not print %q:\n%s", command.line, command.command,
+				command.missing(started.output.String()), started.output.String())
+		}
+	}
+}
+
+// stop ends what was left running, the last one first, and wants it to end well.
+func (r *reader) stop(t *testing.T) {
+	t.Helper()
+	slices.Reverse(r.left)
+	for _, left := range r.left {
+		_ = left.command.Process.Signal(syscall.SIGTERM) // it may have ended by itself
+		_ = left.command.Wait()                          // the exit code tells
+		if code := left.command.ProcessState.ExitCode(); code != 0 && code != 6 {
+			t.Errorf("%s ends with %d:\n%s", left.command.Args, code, left.output.String())
+		}
+	}
+	r.left = nil
+}
