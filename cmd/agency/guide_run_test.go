@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -40,6 +42,8 @@ type reader struct {
 	directory   string
 	environment []string
 	left        []*guideProcess
+	// source is where a copy of the source is, once one was needed.
+	source string
 }
 
 // guideProcess is a command that was left running.
@@ -71,8 +75,9 @@ func newReader(t *testing.T) *reader {
 	if err := os.CopyFS(filepath.Join(directory, "examples"), os.DirFS("../../examples")); err != nil {
 		t.Fatal(err)
 	}
+	bin := filepath.Join(directory, "source", "bin")
 	r := &reader{directory: directory, environment: append(os.Environ(),
-		"HOME="+directory, "XDG_STATE_HOME="+filepath.Join(directory, "state"), "GORACE=atexit_sleep_ms=0",
+		"PATH="+bin+string(filepath.ListSeparator)+os.Getenv("PATH"), "HOME="+directory, "XDG_STATE_HOME="+filepath.Join(directory, "state"), "GORACE=atexit_sleep_ms=0",
 		"AGENCY_DATA=", "AGENCY_CONFIG=", "AGENCY_CONNECTION=", "AGENCY_NATS=", "AGENCY_CREDENTIALS=", "NO_COLOR=1",
 	)}
 	t.Cleanup(func() {
@@ -86,7 +91,12 @@ func newReader(t *testing.T) *reader {
 func (r *reader) follow(t *testing.T, block guideBlock) {
 	t.Helper()
 	if file, is := strings.CutPrefix(block.mark, "file: "); is {
-		if err := os.WriteFile(filepath.Join(r.directory, file), []byte(block.text), 0o600); err != nil {
+		directory := r.directory
+		if strings.Contains(file, "/") {
+			directory = r.copySource(t)
+		}
+		file = filepath.Join(directory, file)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o700), os.WriteFile(file, []byte(block.text), 0o600)); err != nil {
 			t.Fatal(err)
 		}
 		return
@@ -97,27 +107,66 @@ func (r *reader) follow(t *testing.T, block guideBlock) {
 	if block.mark == "test: stop" {
 		r.stop(t)
 	}
+	directory := r.directory
+	if block.mark == "test: in the source" {
+		directory = r.copySource(t)
+	}
 	for _, command := range block.commands(t) {
 		if block.mark == "test: background" {
 			r.leave(t, command)
 		} else {
-			r.run(t, command)
+			r.run(t, directory, command)
 		}
 	}
 }
 
-func (r *reader) shell(ctx context.Context, command string) *exec.Cmd {
+// copySource copies the source, once, and says where it is. What is built there is the "agency" of the page from then on.
+func (r *reader) copySource(t *testing.T) string {
+	t.Helper()
+	if r.source != "" {
+		return r.source
+	}
+	r.source = filepath.Join(r.directory, "source")
+	root := os.DirFS("../..")
+	entries, err := fs.ReadDir(root, ".")
+	err = errors.Join(err, os.Mkdir(r.source, 0o700))
+	for _, entry := range entries {
+		switch inner, _ := fs.Sub(root, entry.Name()); {
+		case err != nil || strings.HasPrefix(entry.Name(), ".") || entry.Name() == "bin":
+		case entry.IsDir():
+			err = os.CopyFS(filepath.Join(r.source, entry.Name()), inner)
+		default:
+			var content []byte
+			if content, err = fs.ReadFile(root, entry.Name()); err == nil {
+				err = os.WriteFile(filepath.Join(r.source, entry.Name()), content, 0o600)
+			}
+		}
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"GOCACHE", "GOMODCACHE", "GOPATH"} { // which would be looked for at home
+		value, err := exec.CommandContext(t.Context(), "go", "env", name).Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.environment = append(r.environment, name+"="+strings.TrimSpace(string(value)))
+	}
+	return r.source
+}
+
+func (r *reader) shell(ctx context.Context, directory, command string) *exec.Cmd {
 	shell := exec.CommandContext(ctx, "bash", "-c", "set -o pipefail; "+command)
-	shell.Dir, shell.Env = r.directory, r.environment
+	shell.Dir, shell.Env = directory, r.environment
 	return shell
 }
 
 // run runs a command to its end and compares what it prints and how it ends.
-func (r *reader) run(t *testing.T, command shown) {
+func (r *reader) run(t *testing.T, directory string, command shown) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), guidePatience)
 	defer cancel()
-	shell := r.shell(ctx, command.command)
+	shell := r.shell(ctx, directory, command.command)
 	output, _ := shell.CombinedOutput() // the exit code tells
 	if code := strconv.Itoa(shell.ProcessState.ExitCode()); code != command.exit {
 		t.Fatalf("line %d: %s\nends with %s, and should with %s:\n%s", command.line, command.command, code, command.exit, output)
@@ -130,7 +179,7 @@ func (r *reader) run(t *testing.T, command shown) {
 // leave runs a command in the background, and waits until it has printed what is shown.
 func (r *reader) leave(t *testing.T, command shown) {
 	t.Helper()
-	started := &guideProcess{command: r.shell(context.WithoutCancel(t.Context()), "exec "+command.command)}
+	started := &guideProcess{command: r.shell(context.WithoutCancel(t.Context()), r.directory, "exec "+command.command)}
 	started.command.Stdout, started.command.Stderr = &started.output, &started.output
 	if err := started.command.Start(); err != nil {
 		t.Fatal(err)

@@ -18,6 +18,7 @@ import (
 //	<!-- file: shop.yaml -->      the block is written to that file
 //	<!-- test: background -->     its command is left running until the page ends, from when it has printed what is shown
 //	<!-- test: stop -->           what was left running is stopped first
+//	<!-- test: in the source -->  it is run in a copy of the source, where files with a directory in their name go
 //	<!-- test: elsewhere -->      it is run, or built, by other means
 type guide struct {
 	page   string
