@@ -31,7 +31,7 @@ lint: ## Vet, style, and the direction of imports
 tidy-check: ## Fail if go.mod or what is generated is not up to date
 	$(GO) mod tidy -diff
 
-generate: ## Write the JSON Schemas anew
+generate: ## Write the schemas, the reference pages and the tables of states anew
 	$(GO) generate ./...
 
 bench: ## Figures: calls, operations, start-up; ratios side by side (COUNT=5, BENCH=regexp)

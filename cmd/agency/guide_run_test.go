@@ -72,7 +72,7 @@ func (b *lockedBuffer) String() string {
 
 func newReader(t *testing.T) *reader {
 	directory := t.TempDir()
-	if err := os.CopyFS(filepath.Join(directory, "examples"), os.DirFS("../../examples")); err != nil {
+	if err := copyTree(filepath.Join(directory, "examples"), "../../examples"); err != nil {
 		t.Fatal(err)
 	}
 	bin := filepath.Join(directory, "source", "bin")
@@ -127,22 +127,7 @@ func (r *reader) copySource(t *testing.T) string {
 		return r.source
 	}
 	r.source = filepath.Join(r.directory, "source")
-	root := os.DirFS("../..")
-	entries, err := fs.ReadDir(root, ".")
-	err = errors.Join(err, os.Mkdir(r.source, 0o700))
-	for _, entry := range entries {
-		switch inner, _ := fs.Sub(root, entry.Name()); {
-		case err != nil || strings.HasPrefix(entry.Name(), ".") || entry.Name() == "bin":
-		case entry.IsDir():
-			err = os.CopyFS(filepath.Join(r.source, entry.Name()), inner)
-		default:
-			var content []byte
-			if content, err = fs.ReadFile(root, entry.Name()); err == nil {
-				err = os.WriteFile(filepath.Join(r.source, entry.Name()), content, 0o600)
-			}
-		}
-	}
-	if err != nil {
+	if err := copyTree(r.source, "../.."); err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"GOCACHE", "GOMODCACHE", "GOPATH"} { // which would be looked for at home
@@ -153,6 +138,27 @@ func (r *reader) copySource(t *testing.T) string {
 		r.environment = append(r.environment, name+"="+strings.TrimSpace(string(value)))
 	}
 	return r.source
+}
+
+// copyTree copies a directory without what is hidden, built or installed in it.
+func copyTree(to, from string) error {
+	return filepath.WalkDir(from, func(path string, entry fs.DirEntry, err error) error {
+		relative := strings.TrimPrefix(path, from)
+		switch name := entry.Name(); {
+		case err != nil:
+			return err
+		case relative == "":
+			return os.MkdirAll(to, 0o700)
+		case entry.IsDir() && (strings.HasPrefix(name, ".") || name == "bin" || name == "node_modules"):
+			return fs.SkipDir
+		case entry.IsDir():
+			return os.Mkdir(filepath.Join(to, relative), 0o700)
+		case !entry.Type().IsRegular():
+			return nil
+		}
+		content, err := os.ReadFile(path)
+		return errors.Join(err, os.WriteFile(filepath.Join(to, relative), content, 0o600))
+	})
 }
 
 func (r *reader) shell(ctx context.Context, directory, command string) *exec.Cmd {
@@ -179,6 +185,9 @@ func (r *reader) run(t *testing.T, directory string, command shown) {
 // leave runs a command in the background, and waits until it has printed what is shown.
 func (r *reader) leave(t *testing.T, command shown) {
 	t.Helper()
+	if len(command.output) == 0 {
+		t.Fatalf("line %d: %s\nshows nothing to wait for", command.line, command.command)
+	}
 	started := &guideProcess{command: r.shell(context.WithoutCancel(t.Context()), r.directory, "exec "+command.command)}
 	started.command.Stdout, started.command.Stderr = &started.output, &started.output
 	if err := started.command.Start(); err != nil {

@@ -130,12 +130,12 @@ func hasPieces(line, pattern string) bool {
 func TestShownOutput(t *testing.T) {
 	printed := "  NAME   STATE\n  shop   running   since 09:00\nat http://127.0.0.1:8080"
 	for pattern, found := range map[string]bool{
-		"shop running":                       true,
-		"shop … 09:00":                       true,
-		"NAME STATE\n…\nat http://…:8080":    true,
-		"…":                                  true,
-		"at http\nshop":                      false, // in this order
-		"shop stopped":                       false,
+		"shop running":                    true,
+		"shop … 09:00":                    true,
+		"NAME STATE\n…\nat http://…:8080": true,
+		"…":                               true,
+		"at http\nshop":                   false, // in this order
+		"shop stopped":                    false,
 		"shop … running … since … yesterday": false,
 	} {
 		if missing := (shown{output: strings.Split(pattern, "\n")}).missing(printed); (missing == "") != found {
