@@ -131,8 +131,8 @@ func (j *judge) objectives(objectives Objectives) {
 }
 
 func (j *judge) allClasses() {
-	if len(j.classes) > MaxClasses {
-		j.fault(j.root, "%d classes; at most %d", len(j.classes), MaxClasses)
+	if count := len(j.classes) + len(jobs(j.classes)); count > MaxClasses {
+		j.fault(j.root, "%d classes; at most %d", count, MaxClasses)
 		return
 	}
 	for _, name := range slices.Sorted(maps.Keys(j.classes)) {
