@@ -148,24 +148,38 @@ func (c Class) coordinator(name string) Class {
 
 // mapReduce judges a job.
 func (j *judge) mapReduce(at, name string, class Class) {
-	j.require(at+".input", len(class.Input) > 0, "a map-reduce reads something")
-	j.require(at+".mapper", strings.TrimSpace(class.Mapper) != "", "a map-reduce has a mapper")
-	j.require(at+".reducer", strings.TrimSpace(class.Reducer) != "", "a map-reduce has a reducer; cat is the least one")
-	seen := make(map[string]bool, len(class.Input))
-	for i, source := range class.Input {
+	if !j.silent {
+		j.require(at+".input", len(class.Input) > 0, "a map-reduce reads something")
+		j.require(at+".mapper", strings.TrimSpace(class.Mapper) != "", "a map-reduce has a mapper")
+		j.require(at+".reducer", strings.TrimSpace(class.Reducer) != "", "a map-reduce has a reducer; cat is the least one")
+	}
+	j.input(at+".input", class.Input)
+	if class.Split < minSplit {
+		j.fault(at+".split", "%s is too little for a mapper; at least %s", class.Split, minSplit)
+	}
+	j.coordinatorOf(at, name)
+	j.files(at+".files", class.Files)
+	j.environment(at+".environment", class.Environment)
+	j.references(at, class)
+}
+
+// input judges what a job reads: from beside the descriptor, and nothing twice.
+func (j *judge) input(at string, input Names) {
+	seen := make(map[string]bool, len(input))
+	for i, source := range input {
 		switch clean := path.Clean(source); {
 		case !isBeside(source):
-			j.faultAt(elementPath(at+".input", i), at+".input",
-				"%q is not beside the descriptor; write a relative path without ..", source)
+			j.faultAt(elementPath(at, i), at, "%q is not beside the descriptor; write a relative path without ..", source)
 		case seen[clean]:
-			j.faultAt(elementPath(at+".input", i), at+".input", "%q is there twice", source)
+			j.faultAt(elementPath(at, i), at, "%q is there twice", source)
 		default:
 			seen[clean] = true
 		}
 	}
-	if class.Split < minSplit {
-		j.fault(at+".split", "%s is too little for a mapper; at least %s", class.Split, minSplit)
-	}
+}
+
+// coordinatorOf judges what a job's coordinator is to be called.
+func (j *judge) coordinatorOf(at, name string) {
 	coordinator := Coordinator(name)
 	if _, taken := j.classes[coordinator]; taken {
 		j.keyFault(at, at, "%q is the name of what coordinates it; call one of the two something else", coordinator)
@@ -173,7 +187,4 @@ func (j *judge) mapReduce(at, name string, class Class) {
 	if isName(name) && !isName(coordinator) {
 		j.keyFault(at, at, "%q is too long a name for a map-reduce: %q is what coordinates it", name, coordinator)
 	}
-	j.files(at+".files", class.Files)
-	j.environment(at+".environment", class.Environment)
-	j.references(at, class)
 }
