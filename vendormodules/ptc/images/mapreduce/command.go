@@ -40,7 +40,7 @@ func (e *execution) run(ctx context.Context, command string, feed func(*bufio.Wr
 	if err := process.Start(); err != nil {
 		return err
 	}
-	release := context.AfterFunc(ctx, func() { output.Close() }) //nolint:errcheck // whoever has it open keeps nobody
+	release := context.AfterFunc(ctx, func() { output.Close() }) // whoever else has it open keeps nobody
 	defer release()
 	fed := make(chan error, 1)
 	go func() {
@@ -55,7 +55,7 @@ func (e *execution) run(ctx context.Context, command string, feed func(*bufio.Wr
 		stop()
 	}
 	ended := process.Wait()
-	input.Close() //nolint:errcheck // a feeder of a command that has ended is let go
+	input.Close() // a feeder of a command that has ended is let go
 	feeding := <-fed
 	said.flush()
 	e.counters.add(said.counters)

@@ -33,7 +33,7 @@ func (w *worker) execute(ctx context.Context, task assignment) (counters Counter
 	if err != nil {
 		return nil, err
 	}
-	defer input.Close() //nolint:errcheck // only read
+	defer input.Close() // only read
 	if task.Kind == mapKind {
 		err = e.mapInput(ctx, input)
 	} else {

@@ -121,9 +121,9 @@ func TestCoordinatorGoesOn(t *testing.T) {
 	h := newHouse(t, job, map[string]string{"in": text})
 	end := h.coordinate()
 	leave := h.hire("one")
-	before := h.until(func(status mapreduce.Status) bool { return status.Maps.Done >= 3 })
+	h.until(func(status mapreduce.Status) bool { return status.Maps.Done >= 3 })
 	leave()
-	before = h.status()
+	before := h.status()
 	end()
 	journal := filepath.Join(h.with.Data, "journal")
 	file, err := os.OpenFile(journal, os.O_WRONLY|os.O_APPEND, 0)
@@ -194,7 +194,7 @@ func TestAnotherJobBeginsAfresh(t *testing.T) {
 func TestOnlyWorkersWork(t *testing.T) {
 	h := newHouse(t, wordCount, map[string]string{"in": "a\n"})
 	h.coordinate()
-	answer, err := http.Post("http://"+h.address+"/tasks?worker=x", "", nil) //nolint:noctx // it answers at once
+	answer, err := http.Post("http://"+h.address+"/tasks?worker=x", "", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -48,7 +48,8 @@ func eachLine(text io.Reader, do func(line []byte) error) error {
 			long = append(long, piece...)
 			continue
 		}
-		if err != nil && !errors.Is(err, io.EOF) {
+		last := errors.Is(err, io.EOF)
+		if err != nil && !last {
 			return err
 		}
 		line := piece
@@ -61,7 +62,7 @@ func eachLine(text io.Reader, do func(line []byte) error) error {
 				return failure
 			}
 		}
-		if err != nil {
+		if last {
 			return nil
 		}
 	}

@@ -100,7 +100,7 @@ func (s *sorter) each(do func(record) error) error {
 	var open []*run
 	defer func() {
 		for _, one := range open {
-			one.file.Close() //nolint:errcheck // only read
+			one.file.Close() // only read
 		}
 	}()
 	for _, path := range s.runs {
