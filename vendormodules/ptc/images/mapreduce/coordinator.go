@@ -3,10 +3,10 @@ package mapreduce
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
-	"net/http"
 	"time"
+
+	"github.com/cloud-agency/agency/vendormodules/ptc/images/pages"
 )
 
 // DefaultLease is how long a worker may be silent before its task is given to another.
@@ -23,10 +23,6 @@ type Coordination struct {
 	Lease time.Duration
 	Now   func() time.Time
 }
-
-// headerLimit, idleLimit and shutdownLimit bound the time to read a request's header, to wait for the next request, and
-// to finish requests at the end.
-const headerLimit, idleLimit, shutdownLimit = 10 * time.Second, time.Minute, 2 * time.Second
 
 // Coordinate works through a job with the workers that ask on a listener, and then goes on answering what came of it, until
 // the context ends. It closes the listener. Called again with the same job and data it goes on where it ended.
@@ -65,31 +61,15 @@ func closed(listener net.Listener) error {
 func (o *office) serve(ctx context.Context, listener net.Listener) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	server := &http.Server{
-		Handler: o.handler(), ReadHeaderTimeout: headerLimit, IdleTimeout: idleLimit,
-		BaseContext: func(net.Listener) context.Context { return ctx }, // those who wait for a task are let go at the end
-	}
+	o.ending = ctx.Done()
 	watched := make(chan error, 1)
 	go func() {
 		watched <- o.watch(ctx)
 		cancel()
 	}()
-	done := make(chan error, 1)
-	stop := context.AfterFunc(ctx, func() {
-		limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownLimit)
-		defer cancel()
-		if server.Shutdown(limit) != nil {
-			done <- server.Close()
-			return
-		}
-		done <- nil
-	})
-	err := server.Serve(listener)
-	if stop() { // it ended by itself
-		done <- fmt.Errorf("serve: %w", err)
-	}
+	err := pages.Serve(ctx, listener, o.handler())
 	cancel()
-	return errors.Join(<-done, <-watched)
+	return errors.Join(err, <-watched)
 }
 
 // watch gives up the attempts of silent workers until the context ends or the disk fails.

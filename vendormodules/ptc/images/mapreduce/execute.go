@@ -10,7 +10,7 @@ import (
 )
 
 // sortMemory is how much memory a task takes for sorting, in bytes.
-const sortMemory = 64 << 20
+const sortMemory = 32 << 20
 
 // execution is one attempt at a task while it is worked at.
 type execution struct {
@@ -110,7 +110,7 @@ func (e *execution) reduceInput(ctx context.Context, input io.Reader) error {
 	var records, groups int64
 	feed := func(to *bufio.Writer) error {
 		last := ""
-		return e.sorter.each(func(one record) error {
+		return e.sorter.each(func(one sortable) error {
 			if key := keyOf(one.line); records == 0 || string(key) != last {
 				groups++
 				last = string(key)

@@ -8,7 +8,7 @@ func Sorted(directory string, limit int, lines []string) (sorted []string, files
 			return nil, 0, err
 		}
 	}
-	err = s.each(func(one record) error {
+	err = s.each(func(one sortable) error {
 		sorted = append(sorted, string(one.line))
 		return nil
 	})

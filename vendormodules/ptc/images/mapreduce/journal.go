@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/cloud-agency/agency/vendormodules/ptc/record"
 )
 
 // journal is the file in which the coordinator writes down what has happened, before it counts: one entry a line. The
@@ -53,7 +55,7 @@ func openJournal(path, job string, now time.Time) (*journal, []entry, error) {
 		err = j.add(entry{At: now, Job: job})
 	}
 	if err == nil {
-		err = syncDirectory(filepath.Dir(path))
+		err = record.Sync(filepath.Dir(path))
 	}
 	if err != nil {
 		return nil, nil, errors.Join(fmt.Errorf("open the journal: %w", err), file.Close())
@@ -96,11 +98,3 @@ func (j *journal) add(one entry) error {
 }
 
 func (j *journal) close() error { return j.file.Close() }
-
-func syncDirectory(path string) error {
-	directory, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(directory.Sync(), directory.Close())
-}

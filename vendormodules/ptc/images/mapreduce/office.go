@@ -20,6 +20,8 @@ type office struct {
 	board *board
 	input string
 	token string
+	// ending is closed when those who wait for a task are to be let go.
+	ending <-chan struct{}
 }
 
 // waitLimit is how long a worker's question for a task stays open.
@@ -102,6 +104,9 @@ func (o *office) task(writer http.ResponseWriter, request *http.Request) error {
 		}
 		select {
 		case <-changed:
+		case <-o.ending:
+			writer.WriteHeader(http.StatusNoContent)
+			return nil
 		case <-wait.Done():
 			writer.WriteHeader(http.StatusNoContent)
 			return nil

@@ -12,7 +12,7 @@ import (
 // partitions hands out sorted lines as one text for each partition, in order.
 type partitions struct {
 	mutex sync.Mutex // a client that has given a text up may read on for a moment
-	next  func() (record, error, bool)
+	next  func() (sortable, error, bool)
 	stop  func()
 	// rest of the line that is being read, with its end, and the partition that it is of; -1 behind the last.
 	rest      []byte
@@ -27,15 +27,15 @@ var (
 
 func newPartitions(of *sorter) *partitions {
 	p := &partitions{}
-	p.next, p.stop = iter.Pull2(func(yield func(record, error) bool) {
-		err := of.each(func(one record) error {
+	p.next, p.stop = iter.Pull2(func(yield func(sortable, error) bool) {
+		err := of.each(func(one sortable) error {
 			if !yield(one, nil) {
 				return errStop
 			}
 			return nil
 		})
 		if err != nil && !errors.Is(err, errStop) {
-			yield(record{}, err)
+			yield(sortable{}, err)
 		}
 	})
 	return p

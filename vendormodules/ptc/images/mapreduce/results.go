@@ -6,6 +6,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+
+	"github.com/cloud-agency/agency/vendormodules/ptc/record"
 )
 
 // results is the coordinator's directory.
@@ -68,5 +70,5 @@ func (r results) keep(attempt string, of *task, parts int) error {
 	if err := os.Rename(from, to); err != nil {
 		return err
 	}
-	return errors.Join(syncDirectory(filepath.Dir(to)), os.RemoveAll(r.attempt(attempt)))
+	return errors.Join(record.Sync(filepath.Dir(to)), os.RemoveAll(r.attempt(attempt)))
 }

@@ -29,14 +29,17 @@ type extent struct {
 	start, end int
 }
 
-// record is a line and the reducer that it is for.
-type record struct {
+// sortable is a line and the reducer that it is for.
+type sortable struct {
 	partition int
 	line      []byte
 }
 
-func compareRecords(a, b record) int {
-	return cmp.Or(cmp.Compare(a.partition, b.partition), compareLines(a.line, b.line))
+func compareSortable(a, b sortable) int {
+	if order := cmp.Compare(a.partition, b.partition); order != 0 {
+		return order
+	}
+	return compareLines(a.line, b.line)
 }
 
 // extentSize is about what an extent takes, in bytes.
@@ -53,10 +56,10 @@ func (s *sorter) add(partition int, line []byte) error {
 }
 
 func (s *sorter) sort() {
-	slices.SortFunc(s.lines, func(a, b extent) int { return compareRecords(s.record(a), s.record(b)) })
+	slices.SortFunc(s.lines, func(a, b extent) int { return compareSortable(s.at(a), s.at(b)) })
 }
 
-func (s *sorter) record(at extent) record { return record{at.partition, s.text[at.start:at.end]} }
+func (s *sorter) at(at extent) sortable { return sortable{at.partition, s.text[at.start:at.end]} }
 
 // spill writes what is in memory to a file, sorted.
 func (s *sorter) spill() error {
@@ -84,11 +87,11 @@ func (s *sorter) spill() error {
 
 // each calls a function with every line in order, until it returns an error. The line is the caller's only during the
 // call.
-func (s *sorter) each(do func(record) error) error {
+func (s *sorter) each(do func(sortable) error) error {
 	if len(s.runs) == 0 {
 		s.sort()
 		for _, at := range s.lines {
-			if err := do(s.record(at)); err != nil {
+			if err := do(s.at(at)); err != nil {
 				return err
 			}
 		}
@@ -117,7 +120,7 @@ func (s *sorter) each(do func(record) error) error {
 type run struct {
 	file   *os.File
 	reader *bufio.Reader
-	record
+	sortable
 }
 
 // next reads the next line; it is false at the end.
@@ -142,7 +145,7 @@ func (r *run) next() (bool, error) {
 }
 
 // merge reads runs side by side. There are few of them: each is as large as the memory for lines.
-func merge(open []*run, do func(record) error) error {
+func merge(open []*run, do func(sortable) error) error {
 	var live []*run
 	for _, one := range open {
 		more, err := one.next()
@@ -156,11 +159,11 @@ func merge(open []*run, do func(record) error) error {
 	for len(live) > 0 {
 		least := 0
 		for i := range live {
-			if compareRecords(live[i].record, live[least].record) < 0 {
+			if compareSortable(live[i].sortable, live[least].sortable) < 0 {
 				least = i
 			}
 		}
-		if err := do(live[least].record); err != nil {
+		if err := do(live[least].sortable); err != nil {
 			return err
 		}
 		more, err := live[least].next()

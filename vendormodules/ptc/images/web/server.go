@@ -3,7 +3,6 @@ package web
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"html"
 	"net"
@@ -14,6 +13,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/cloud-agency/agency/vendormodules/ptc/images/pages"
 )
 
 // Site is what a server serves.
@@ -28,10 +29,6 @@ type Site struct {
 	Forward map[string]string
 }
 
-// headerLimit, idleLimit and shutdownLimit bound the time to read a request's header, to wait for the next request, and
-// to finish requests at the end.
-const headerLimit, idleLimit, shutdownLimit = 10 * time.Second, time.Minute, 2 * time.Second
-
 // Serve answers requests on a listener until the context ends. It closes the listener.
 func Serve(ctx context.Context, listener net.Listener, site Site) error {
 	counter := &counter{address: site.Database}
@@ -41,22 +38,7 @@ func Serve(ctx context.Context, listener net.Listener, site Site) error {
 		ResponseHeaderTimeout: forwardLimit, IdleConnTimeout: forwardLimit,
 	}
 	defer transport.CloseIdleConnections()
-	server := &http.Server{Handler: handler(site, counter, transport), ReadHeaderTimeout: headerLimit, IdleTimeout: idleLimit}
-	done := make(chan error, 1)
-	stop := context.AfterFunc(ctx, func() {
-		limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownLimit)
-		defer cancel()
-		if server.Shutdown(limit) != nil {
-			done <- server.Close()
-			return
-		}
-		done <- nil
-	})
-	err := server.Serve(listener)
-	if stop() || !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("serve: %w", err)
-	}
-	return <-done
+	return pages.Serve(ctx, listener, handler(site, counter, transport))
 }
 
 func handler(site Site, counter *counter, transport *http.Transport) http.Handler {
