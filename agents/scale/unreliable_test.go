@@ -71,7 +71,8 @@ func startUnreliable(t *testing.T, configuration string) *agency {
 		Retry: decorators.RetryOptions{
 			First: 2 * time.Millisecond, Longest: 20 * time.Millisecond, Within: 300 * time.Millisecond,
 		},
-		Breaker: decorators.BreakerOptions{OpenFor: 50 * time.Millisecond},
+		// Nor is the breaker the subject: chance alone makes five failures in a row.
+		Breaker: decorators.BreakerOptions{Failures: 1000, OpenFor: 50 * time.Millisecond},
 	}
 	a.start()
 	t.Cleanup(a.stop)
