@@ -36,7 +36,7 @@ type Content interface {
 		ResourceCommand | Outcome | Event | Question |
 		VendorStatus | VendorList | CallList | AgreementList | ResourceList |
 		DeploymentCommand | DeploymentStatus | DeploymentList | SampleList |
-		CredentialCommand | SignedRegister
+		CredentialCommand | SignedRegister | ConsolePage
 }
 
 // Kind is the name of a content's kind in content types.
@@ -95,6 +95,8 @@ func Kind[C Content]() string {
 		return "credential-command"
 	case SignedRegister:
 		return "register"
+	case ConsolePage:
+		return "console-page"
 	}
 	return ""
 }

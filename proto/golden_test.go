@@ -112,7 +112,8 @@ func fixtures() []fixture {
 		of(resourceCommand()),
 		of(outcome()),
 		of(event()),
-		of(proto.Question{Topic: proto.TopicResources, Subject: deploymentID}),
+		of(question()),
+		of(proto.ConsolePage{Text: []byte("listening on 8080\n"), End: 12_306, More: true, Gap: true}),
 		of(status),
 		of(proto.VendorList{Vendors: []proto.VendorStatus{status, {Name: "ptc-oslo"}}}),
 		of(proto.CallList{Calls: []proto.CallSummary{{
@@ -122,6 +123,7 @@ func fixtures() []fixture {
 		of(proto.ResourceList{Resources: []proto.ResourceStatus{now}}),
 		of(proto.DeploymentCommand{
 			Verb: proto.DeploymentDeploy, Name: "webshop", Descriptor: &descriptor, Class: "web", Count: 4,
+			Machine: "web-1", Volume: "data", Mount: "/mnt",
 		}),
 		of(deploymentStatus()),
 		of(proto.DeploymentList{Deployments: []proto.DeploymentStatus{deploymentStatus()}}),
@@ -138,6 +140,14 @@ func deploymentStatus() proto.DeploymentStatus {
 		Descriptor: deployment(), State: descriptors.DeploymentDegraded, Since: noon.Add(time.Hour),
 		Counts: map[string]int{"web": 3, "db": 1}, Resources: []proto.ResourceStatus{resource()}, Price: micros(28_700),
 		Fault: "ptc-lisbon lost web-3", Hint: "nothing to do; a replacement is being created", Operation: commandID,
+		Stopped: []string{"web-2"},
+	}
+}
+
+func question() proto.Question {
+	machine := ref()
+	return proto.Question{
+		Topic: proto.TopicConsole, Subject: deploymentID, Resource: &machine, Offset: 12_288, Seen: []byte("listening"),
 	}
 }
 

@@ -32,6 +32,13 @@ type verbs struct {
 	Resources resourcesVerb `cmd:"" group:"run" help:"Ask the vendors what exists."`
 	Scale     scaleVerb     `cmd:"" group:"run" help:"Bring a class to a count within its range."`
 	Remove    removeVerb    `cmd:"" group:"run" help:"Remove a deployment and end its agreements."`
+	Start     startVerb     `cmd:"" group:"run" help:"Start machines that were stopped."`
+	Stop      stopVerb      `cmd:"" group:"run" help:"Stop machines; they stay stopped until started."`
+	Reboot    rebootVerb    `cmd:"" group:"run" help:"Reboot machines, one after another."`
+	Delete    deleteVerb    `cmd:"" group:"run" help:"Delete one machine."`
+	Attach    attachVerb    `cmd:"" group:"run" help:"Attach a volume to a machine."`
+	Detach    detachVerb    `cmd:"" group:"run" help:"Detach a volume from a machine."`
+	Console   consoleVerb   `cmd:"" group:"run" help:"Show what a machine has printed."`
 	Events    eventsVerb    `cmd:"" group:"run" help:"Tell what happened."`
 	Watch     watchVerb     `cmd:"" group:"run" help:"Wait for an operation, by its id."`
 
