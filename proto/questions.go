@@ -27,6 +27,7 @@ const (
 	TopicResources   Topic = "resources"    // vendor: ResourceList, of the deployment id in Subject or all
 	TopicMeasure     Topic = "measurements" // vendor: SampleList, of the deployment id in Subject or all
 	TopicCommand     Topic = "command"      // vendor: Outcome of the command in Subject
+	TopicOutput      Topic = "output"       // vendor: ConsolePage of the Stream of the errand in Subject
 	TopicConsole     Topic = "console"      // vendor: ConsolePage of the machine in Resource, from Offset on
 )
 
@@ -36,6 +37,8 @@ type Question struct {
 	Subject string `json:"subject,omitempty"`
 	// Resource is the machine whose console is asked for.
 	Resource *ResourceRef `json:"resource,omitempty"`
+	// Stream of an errand.
+	Stream string `json:"stream,omitempty"`
 	// Offset, in bytes, is where to go on reading: the End of the page before, 0 from the beginning.
 	Offset int64 `json:"offset,omitempty"`
 	// Seen are the last bytes before the Offset, at most MaxSeen, by which the place is found again in a console that
@@ -122,6 +125,10 @@ const (
 	DeploymentDelete DeploymentVerb = "delete" // one machine; its class has one fewer from then on
 	DeploymentAttach DeploymentVerb = "attach"
 	DeploymentDetach DeploymentVerb = "detach"
+	// The verbs for errands inside a machine, which are passed on to its vendor and change nothing of the deployment.
+	DeploymentExecute    DeploymentVerb = "execute"
+	DeploymentReadFiles  DeploymentVerb = "read-files"
+	DeploymentWriteFiles DeploymentVerb = "write-files"
 )
 
 // DeploymentCommand tells the deployer to do something with a deployment (request, client to deployer). It answers agree
@@ -140,6 +147,9 @@ type DeploymentCommand struct {
 	// Volume and the absolute path of its Mount (attach, detach).
 	Volume string `json:"volume,omitempty"`
 	Mount  string `json:"mount,omitempty"`
+	// Errand inside the machine, and the name of its Upload in the deployer's object store.
+	Errand *Errand `json:"errand,omitempty"`
+	Upload string  `json:"upload,omitempty"`
 }
 
 // DeploymentStatus is a deployment as the deployer knows it.

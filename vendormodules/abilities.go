@@ -7,6 +7,8 @@ type Abilities struct {
 	Balancer Balancer
 	Meter    Meter
 	Console  Console
+	Executor Executor
+	Files    Files
 }
 
 // Wrapper is a module round another. What it is able to do depends on the module inside, which its type cannot say; it
@@ -28,5 +30,7 @@ func AbilitiesOf(module Module) Abilities {
 	abilities.Balancer, _ = module.(Balancer)
 	abilities.Meter, _ = module.(Meter)
 	abilities.Console, _ = module.(Console)
+	abilities.Executor, _ = module.(Executor)
+	abilities.Files, _ = module.(Files)
 	return abilities
 }

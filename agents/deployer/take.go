@@ -29,6 +29,9 @@ func (a *Agent) take(ctx context.Context, message proto.Message) proto.Message {
 	if err != nil {
 		return proto.Misunderstood(message, err)
 	}
+	if verb, is := errands[command.Verb]; is {
+		return a.pass(ctx, message, verb, command)
+	}
 	a.taking.Lock()
 	defer a.taking.Unlock()
 	a.mutex.Lock()

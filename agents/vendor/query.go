@@ -35,6 +35,8 @@ func (a *Agent) query(ctx context.Context, message proto.Message) proto.Message 
 		return proto.Answer(message, proto.Inform, proto.SampleList{Samples: a.measure(ctx, question.Subject)})
 	case proto.TopicCommand:
 		return a.outcome(message, question.Subject)
+	case proto.TopicOutput:
+		return a.output(message, question)
 	case proto.TopicConsole:
 		return a.console(ctx, message, question)
 	}

@@ -38,6 +38,8 @@ type verbs struct {
 	Delete    deleteVerb    `cmd:"" group:"run" help:"Delete one machine."`
 	Attach    attachVerb    `cmd:"" group:"run" help:"Attach a volume to a machine."`
 	Detach    detachVerb    `cmd:"" group:"run" help:"Detach a volume from a machine."`
+	Exec      execVerb      `cmd:"" group:"run" help:"Run a command in a machine."`
+	Copy      copyVerb      `cmd:"" group:"run" help:"Copy files to a machine or from one."`
 	Console   consoleVerb   `cmd:"" group:"run" help:"Show what a machine has printed."`
 	Events    eventsVerb    `cmd:"" group:"run" help:"Tell what happened."`
 	Watch     watchVerb     `cmd:"" group:"run" help:"Wait for an operation, by its id."`
@@ -117,6 +119,9 @@ func usageError(arguments []string, err error) error {
 // formatIn finds the output format in arguments that may be wrong otherwise, for the format of errors.
 func formatIn(arguments []string) present.Format {
 	for i, argument := range arguments {
+		if argument == "--" {
+			break // what follows is another program's
+		}
 		for _, prefix := range []string{"--output=", "-o=", "-o"} {
 			if value, found := strings.CutPrefix(argument, prefix); found && value != "" {
 				return present.Format(value)

@@ -67,6 +67,14 @@ func TestAbilities(t *testing.T) {
 			vendormodules.Meter
 		}{whole, whole},
 		"console": consoleOnly{whole, whole},
+		"executor": struct {
+			module
+			vendormodules.Executor
+		}{whole, whole},
+		"files": struct {
+			module
+			vendormodules.Files
+		}{whole, whole},
 		"power, meter": struct {
 			module
 			vendormodules.Power
@@ -78,12 +86,12 @@ func TestAbilities(t *testing.T) {
 		for decorator, wrap := range everyDecorator() {
 			got, want := present(wrap(inner)), present(inner)
 			if got != want {
-				t.Errorf("%s round a module with %s: power, attacher, balancer, meter, console are %v, should be %v",
+				t.Errorf("%s round a module with %s: power, attacher, balancer, meter, console, executor, files are %v, should be %v",
 					decorator, name, got, want)
 			}
 		}
 	}
-	if all := present(whole); all != [5]bool{true, true, true, true, true} {
+	if all := present(whole); all != [7]bool{true, true, true, true, true, true, true} {
 		t.Errorf("the module with all has %v", all)
 	}
 }
@@ -97,11 +105,11 @@ func (c consoleOnly) Console(ctx context.Context, id string) (io.ReadCloser, err
 	return c.inside.Console(ctx, id)
 }
 
-func present(module vendormodules.Module) [5]bool {
+func present(module vendormodules.Module) [7]bool {
 	abilities := vendormodules.AbilitiesOf(module)
-	return [5]bool{
+	return [7]bool{
 		abilities.Power != nil, abilities.Attacher != nil, abilities.Balancer != nil,
-		abilities.Meter != nil, abilities.Console != nil,
+		abilities.Meter != nil, abilities.Console != nil, abilities.Executor != nil, abilities.Files != nil,
 	}
 }
 

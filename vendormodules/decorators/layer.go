@@ -26,6 +26,9 @@ const (
 	SetTargets Operation = "set-targets"
 	Meter      Operation = "measure"
 	Console    Operation = "console"
+	Execute    Operation = "execute"
+	ReadFiles  Operation = "read-files"
+	WriteFiles Operation = "write-files"
 )
 
 // call is one call of a module, as a decorator sees it.
@@ -35,6 +38,8 @@ type call struct {
 	subject string
 	// unrepeatable calls may have an effect each time.
 	unrepeatable bool
+	// long calls take as long as whoever makes them likes.
+	long bool
 }
 
 // surround is a decorator: it does the call, once, again, later or not at all.

@@ -20,6 +20,8 @@ var (
 	_ vendormodules.Balancer = (*Module)(nil)
 	_ vendormodules.Meter    = (*Module)(nil)
 	_ vendormodules.Console  = (*Module)(nil)
+	_ vendormodules.Executor = (*Module)(nil)
+	_ vendormodules.Files    = (*Module)(nil)
 )
 
 // Start implements vendormodules.Power.
