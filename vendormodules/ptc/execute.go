@@ -58,7 +58,7 @@ func (m *Module) ReadFiles(ctx context.Context, id, path string) (io.ReadCloser,
 	}
 	reading, writing := io.Pipe()
 	go func() { // ends when all was read, or with Close
-		writing.CloseWithError(fileError(target.Pack(ctx, path, writing))) //nolint:errcheck // never fails
+		writing.CloseWithError(fileError(target.Pack(ctx, path, writing)))
 	}()
 	return reading, nil
 }

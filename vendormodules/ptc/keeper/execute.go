@@ -134,7 +134,7 @@ func (c *carriers) begin(input io.Reader, stdout, stderr io.Writer) error {
 		c.given, c.kept = append(c.given, reading), append(c.kept, writing)
 		c.all.Go(func() {
 			io.Copy(writing, input) //nolint:errcheck // the command need not read all
-			writing.Close()         //nolint:errcheck // likewise
+			writing.Close()
 		})
 	}
 	for _, output := range []io.Writer{stdout, stderr} {
@@ -159,7 +159,7 @@ func (c *carriers) begin(input io.Reader, stdout, stderr io.Writer) error {
 // handedOver lets go of the command's ends, which it has itself by now.
 func (c *carriers) handedOver() {
 	for _, file := range c.given {
-		file.Close() //nolint:errcheck // the command's
+		file.Close() // the command's
 	}
 	c.given = nil
 }
@@ -180,7 +180,7 @@ func (c *carriers) finish() error {
 func (c *carriers) end() {
 	c.handedOver()
 	for _, file := range c.kept {
-		file.Close() //nolint:errcheck // nobody is there any more
+		file.Close() // nobody is there any more
 	}
 	c.all.Wait()
 }

@@ -158,7 +158,7 @@ func accept(connection *net.UnixConn) (*visit, error) {
 
 func (v *visit) close() {
 	for _, file := range v.files {
-		file.Close() //nolint:errcheck // the other side has its own
+		file.Close() // the other side has its own
 	}
 	v.files = nil
 }
@@ -182,11 +182,11 @@ func (s *supervisor) welcome(visitor *visit) {
 	if err == nil {
 		arguments := append([]string{visitor.order.Directory}, visitor.order.Arguments...)
 		visitor.pid, err = s.stage(visitScript, arguments, append(visitor.files, reportEnd)...)
-		reportEnd.Close() //nolint:errcheck // the stage has its own
+		reportEnd.Close() // the stage has its own
 	}
 	if err != nil {
 		if report != nil {
-			report.Close() //nolint:errcheck // only read
+			report.Close() // only read
 		}
 		answer(visitor.connection, ending{Fault: err.Error()})
 		return
@@ -194,7 +194,7 @@ func (s *supervisor) welcome(visitor *visit) {
 	s.visitors[visitor.pid] = visitor
 	s.output.Go(func() {
 		message, _ := io.ReadAll(report) // a stage that dies says nothing
-		report.Close()                   //nolint:errcheck // only read
+		report.Close()                   // only read
 		visitor.report <- string(message)
 	})
 }
