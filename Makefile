@@ -8,10 +8,10 @@ BENCH   ?= .
 COUNT   ?= 5
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test check lint tidy-check generate bench crash-test fuzz clean
+.PHONY: help build demo test check lint tidy-check generate bench crash-test foreign-vendor-test fuzz clean
 
 help: ## List the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-20s %s\n", $$1, $$2}'
 
 build: ## Build bin/agency
 	@$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/agency ./cmd/agency
@@ -22,7 +22,7 @@ demo: build ## Run the main job once, everything on this machine: bids, plan, de
 test: ## Run every test, with the race detector; no network, no root
 	$(GO) test -race -timeout 10m ./...
 
-check: test lint tidy-check crash-test ## Everything that CI runs
+check: lint tidy-check test foreign-vendor-test crash-test ## Everything that CI runs (foreign-vendor-test needs node and npm)
 
 lint: ## Vet, style, and the direction of imports
 	$(GO) vet ./...
@@ -31,7 +31,7 @@ lint: ## Vet, style, and the direction of imports
 tidy-check: ## Fail if go.mod or what is generated is not up to date
 	$(GO) mod tidy -diff
 
-generate: ## Write the JSON Schemas anew
+generate: ## Write the schemas, the reference pages and the tables of states anew
 	$(GO) generate ./...
 
 bench: ## Figures: calls, operations, start-up; ratios side by side (COUNT=5, BENCH=regexp)
@@ -39,6 +39,9 @@ bench: ## Figures: calls, operations, start-up; ratios side by side (COUNT=5, BE
 
 crash-test: build ## Kill the agency at random moments of a deployment, a hundred times
 	$(GO) test -run '^TestCrash' -count 1 -timeout 20m -tags crash ./cmd/agency
+
+foreign-vendor-test: build ## Put the vendor agent in JavaScript through the protocol, and to work (node, npm)
+	@examples/foreign-vendor/test $(BIN)/agency
 
 fuzz: ## Fuzz every decoder for a while (FUZZTIME=20s each)
 	@.ci/fuzz $(or $(FUZZTIME),20s)

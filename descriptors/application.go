@@ -9,9 +9,11 @@ import (
 // Application is what a person wants to run, in no vendor's terms.
 type Application struct {
 	// Name of the application: a letter, then letters, digits and hyphens, at most 40.
-	Name        string     `json:"name" yaml:"name" validate:"required,name"`
-	Description string     `json:"description,omitempty" yaml:"description,omitempty"`
-	Objectives  Objectives `json:"objectives,omitzero" yaml:"objectives,omitempty"`
+	Name string `json:"name" yaml:"name" validate:"required,name"`
+	// Description for people.
+	Description string `json:"description,omitempty" yaml:"description,omitempty"`
+	// Objectives of the application as a whole; none by default.
+	Objectives Objectives `json:"objectives,omitzero" yaml:"objectives,omitempty"`
 	// Budget is the most that the application may cost, at the maximum of every range. None if zero.
 	Budget quantity.Rate `json:"budget,omitzero" yaml:"budget,omitempty"`
 	// Currency in which offers are asked for: by default the budget's, else EUR.
@@ -26,14 +28,19 @@ type Application struct {
 
 // Objectives are the service levels an application asks for as a whole.
 type Objectives struct {
+	// Availability that the offers of a plan must reach together.
 	Availability quantity.Percent `json:"availability,omitempty" yaml:"availability,omitempty"`
-	ResponseTime ResponseTime     `json:"response-time,omitzero" yaml:"response-time,omitempty"`
+	// ResponseTime bounds how long answers take.
+	ResponseTime ResponseTime `json:"response-time,omitzero" yaml:"response-time,omitempty"`
 }
 
 // ResponseTime bounds percentiles of the time to answer, measured at the application's load balancers.
 type ResponseTime struct {
+	// P50 is what half of all answers take at the most.
 	P50 quantity.Duration `json:"p50,omitempty" yaml:"p50,omitempty"`
+	// P95 is what 95 of 100 answers take at the most; not below P50.
 	P95 quantity.Duration `json:"p95,omitempty" yaml:"p95,omitempty"`
+	// P99 is what 99 of 100 answers take at the most; not below P95.
 	P99 quantity.Duration `json:"p99,omitempty" yaml:"p99,omitempty"`
 }
 
@@ -79,8 +86,10 @@ func (t ResourceType) RunsMachines() bool { return t == Compute || t == Cluster 
 // Class is a resource class: what every resource created for it is like. Which fields a class may have follows from its
 // type; the fields of other types are refused.
 type Class struct {
-	Type  ResourceType `json:"type" yaml:"type" validate:"required,oneof=compute volume network load-balancer cluster"`
-	Place Placement    `json:"place,omitzero" yaml:"place,omitempty"`
+	// Type of the resources, from which the other fields follow.
+	Type ResourceType `json:"type" yaml:"type" validate:"required,oneof=compute volume network load-balancer cluster"`
+	// Place says where the class may run; anywhere by default.
+	Place Placement `json:"place,omitzero" yaml:"place,omitempty"`
 	// Isolation "required" refuses vendors that cannot keep this class's machines, volumes and networks apart from
 	// others'.
 	Isolation string `json:"isolation,omitempty" yaml:"isolation,omitempty" validate:"omitempty,oneof=required"`
@@ -94,13 +103,15 @@ type Class struct {
 	// Cores of each instance, 1 by default.
 	Cores int `json:"cores,omitempty" yaml:"cores,omitempty" validate:"min=0,max=1024"`
 	// Memory of each instance, 512MiB by default.
-	Memory       quantity.Bytes `json:"memory,omitempty" yaml:"memory,omitempty"`
-	Architecture string         `json:"architecture,omitempty" yaml:"architecture,omitempty" validate:"omitempty,oneof=x86_64 arm64"`
+	Memory quantity.Bytes `json:"memory,omitempty" yaml:"memory,omitempty"`
+	// Architecture of the processor, x86_64 by default.
+	Architecture string `json:"architecture,omitempty" yaml:"architecture,omitempty" validate:"omitempty,oneof=x86_64 arm64"`
 	// Files to upload before the first command runs: path beside the descriptor -> absolute path on the machine. A
 	// source ending in a slash is a directory, its contents are uploaded.
 	Files map[string]string `json:"files,omitempty" yaml:"files,omitempty"`
 	// Run lists the commands started when the machine starts, each by a POSIX shell, each kept running.
-	Run         []string          `json:"run,omitempty" yaml:"run,omitempty"`
+	Run []string `json:"run,omitempty" yaml:"run,omitempty"`
+	// Environment variables of the commands; references in them are resolved.
 	Environment map[string]string `json:"environment,omitempty" yaml:"environment,omitempty"`
 	// Ports that anyone may reach, 1 to 65535.
 	Ports []int `json:"ports,omitempty" yaml:"ports,omitempty" validate:"dive,min=1,max=65535"`
@@ -115,6 +126,7 @@ type Class struct {
 
 	// Volume.
 
+	// Size of the volume.
 	Size quantity.Bytes `json:"size,omitempty" yaml:"size,omitempty"`
 
 	// Network.
@@ -122,19 +134,22 @@ type Class struct {
 	// Private networks carry only their members, which are placed together at one vendor unless Span.
 	Private bool `json:"private,omitempty" yaml:"private,omitempty"`
 	// Span lets a private network reach across vendors, which needs an overlay that each of them can carry.
-	Span    bool  `json:"span,omitempty" yaml:"span,omitempty"`
+	Span bool `json:"span,omitempty" yaml:"span,omitempty"`
+	// Members are the classes on the network; those that name it in their networks are too.
 	Members Names `json:"members,omitempty" yaml:"members,omitempty"`
 
 	// Load balancer.
 
 	// Targets is the class whose instances are balanced.
 	Targets string `json:"targets,omitempty" yaml:"targets,omitempty"`
-	// Listen is the balancer's port, TargetPort the instances' (by default the same), 1 to 65535.
-	Listen     int `json:"listen,omitempty" yaml:"listen,omitempty" validate:"min=0,max=65535"`
+	// Listen is the balancer's port.
+	Listen int `json:"listen,omitempty" yaml:"listen,omitempty" validate:"min=0,max=65535"`
+	// TargetPort is the port of the instances, by default the same as Listen.
 	TargetPort int `json:"target-port,omitempty" yaml:"target-port,omitempty" validate:"min=0,max=65535"`
 	// Protocol is http (by default) or tcp.
 	Protocol string `json:"protocol,omitempty" yaml:"protocol,omitempty" validate:"omitempty,oneof=http tcp"`
-	Check    Check  `json:"check,omitzero" yaml:"check,omitempty"`
+	// Check tells targets that are healthy from those that get no requests.
+	Check Check `json:"check,omitzero" yaml:"check,omitempty"`
 }
 
 // Instances is the range of how many resources the class stands for when nothing depends on another class: its count
@@ -148,7 +163,9 @@ func (c Class) Instances() quantity.Range {
 
 // Placement says where a class may run. Everything empty means anywhere.
 type Placement struct {
-	Region  Names `json:"region,omitempty" yaml:"region,omitempty"`
+	// Region of the vendor, by the name that `agency vendors` shows.
+	Region Names `json:"region,omitempty" yaml:"region,omitempty"`
+	// Country of the vendor: two capital letters.
 	Country Names `json:"country,omitempty" yaml:"country,omitempty"`
 	// Vendors that may or may not serve the class, by name.
 	Vendors VendorFilter `json:"vendors,omitzero" yaml:"vendors,omitempty"`
@@ -164,8 +181,10 @@ const ApartMachine = "machine"
 
 // VendorFilter allows or denies vendors by name; denial wins.
 type VendorFilter struct {
+	// Allow lists the only vendors that may serve; all by default.
 	Allow Names `json:"allow,omitempty" yaml:"allow,omitempty"`
-	Deny  Names `json:"deny,omitempty" yaml:"deny,omitempty"`
+	// Deny lists vendors that may not serve.
+	Deny Names `json:"deny,omitempty" yaml:"deny,omitempty"`
 }
 
 // Admits says whether the filter lets a vendor by.

@@ -5,4 +5,4 @@
 // fault reported at its line and column, and written back in a form that can be read again.
 package descriptors
 
-//go:generate go run ./internal/schemagen ../docs/schemas
+//go:generate go run ./internal/schemagen ../docs

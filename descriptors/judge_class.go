@@ -34,6 +34,13 @@ func typesOf(field string) []ResourceType {
 	return []ResourceType{Compute, Volume, Network, LoadBalancer, Cluster}
 }
 
+// Fields are the names of the fields that a class of this type may have, in the order in which they are written.
+func (t ResourceType) Fields() []string {
+	return slices.DeleteFunc(slices.Clone(fieldsOfClass().names), func(field string) bool {
+		return !slices.Contains(typesOf(field), t)
+	})
+}
+
 // class judges one class by itself and by the classes it names. A class of no known type is not judged further: which
 // fields it should have follows from its type.
 func (j *judge) class(at, name string) {

@@ -36,7 +36,7 @@ type Content interface {
 		ResourceCommand | Outcome | Event | Question |
 		VendorStatus | VendorList | CallList | AgreementList | ResourceList |
 		DeploymentCommand | DeploymentStatus | DeploymentList | SampleList |
-		CredentialCommand | SignedRegister | ConsolePage
+		CredentialCommand | CredentialReport | SignedRegister | ConsolePage
 }
 
 // Kind is the name of a content's kind in content types.
@@ -93,6 +93,8 @@ func Kind[C Content]() string {
 		return "sample-list"
 	case CredentialCommand:
 		return "credential-command"
+	case CredentialReport:
+		return "credential-report"
 	case SignedRegister:
 		return "register"
 	case ConsolePage:

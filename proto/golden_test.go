@@ -85,7 +85,7 @@ func fixtures() []fixture {
 		Used:        vendormodules.Usage{Instances: 1, Cores: 2, Memory: quantity.GiB, Storage: 2 * quantity.GiB},
 		Sealing:     "XAVZK6EC5N3AZDHZJ5A3N6OCBZ6QZ5GIBPM2VCL5B2H2DEWFAE3F2NGC",
 		Credentials: []services.Scope{{Vendor: "ptc-athens", Class: "db", Agreement: agreementID}},
-		Quarantined: 1, Fault: "the account's quota is nearly used up",
+		Quarantined: 1, Fault: "the account's quota is nearly used up", Clock: noon,
 	}
 	descriptor := deployment()
 	return []fixture{
@@ -131,6 +131,13 @@ func fixtures() []fixture {
 		of(proto.SampleList{Samples: []proto.Sample{sample()}, Silent: []string{"ptc-oslo"}}),
 		of(proto.CredentialCommand{
 			Scope: services.Scope{Vendor: "ptc-athens", Class: "db"}, Remove: true, Sealed: []byte("a sealed box"),
+		}),
+		of(proto.CredentialReport{
+			Vendor: "ptc-athens", Needs: map[descriptors.ResourceType][]string{descriptors.Compute: {"token", "user"}},
+			Checks: []proto.CredentialCheck{{
+				Scope: services.Scope{Vendor: "ptc-athens", Class: "db"}, State: proto.CredentialIncomplete,
+				Missing: map[descriptors.ResourceType][]string{descriptors.Compute: {"user"}}, Message: "not tried",
+			}},
 		}),
 		of(proto.SignedRegister{Text: "eyJ2ZXJzaW9uIjoxLCJhZ2VuY3kiOiJhMSIsImVudHJpZXMiOnt9fQ.c2lnbmF0dXJl"}),
 	}

@@ -27,6 +27,7 @@ const (
 	TopicResources   Topic = "resources"    // vendor: ResourceList, of the deployment id in Subject or all
 	TopicMeasure     Topic = "measurements" // vendor: SampleList, of the deployment id in Subject or all
 	TopicCommand     Topic = "command"      // vendor: Outcome of the command in Subject
+	TopicCredentials Topic = "credentials"  // vendor: CredentialReport, after trying what is stored at the cloud
 	TopicOutput      Topic = "output"       // vendor: ConsolePage of the Stream of the errand in Subject
 	TopicConsole     Topic = "console"      // vendor: ConsolePage of the machine in Resource, from Offset on
 )
@@ -78,6 +79,8 @@ type VendorStatus struct {
 	Credentials []services.Scope `json:"credentials,omitempty"`
 	Quarantined int              `json:"quarantined,omitempty"`
 	Fault       string           `json:"fault,omitempty"`
+	// Clock is what time it was for the vendor when it said this; zero from one that does not say.
+	Clock time.Time `json:"clock,omitzero"`
 }
 
 // VendorList answers TopicVendors.
@@ -199,4 +202,34 @@ type CredentialCommand struct {
 	Scope  services.Scope `json:"scope"`
 	Remove bool           `json:"remove,omitempty"`
 	Sealed []byte         `json:"sealed,omitempty"`
+}
+
+// CredentialState is how a stored credential did.
+type CredentialState string
+
+// The states of a credential.
+const (
+	CredentialWorks      CredentialState = "works"      // the cloud took it
+	CredentialRefused    CredentialState = "refused"    // the cloud did not
+	CredentialIncomplete CredentialState = "incomplete" // fields are missing that the module needs
+	CredentialUntried    CredentialState = "untried"    // the module cannot try it, or the cloud did not answer
+)
+
+// CredentialCheck is one stored credential.
+type CredentialCheck struct {
+	Scope services.Scope  `json:"scope"`
+	State CredentialState `json:"state"`
+	// Missing are the fields that it lacks, by the type of the classes that need them.
+	Missing map[descriptors.ResourceType][]string `json:"missing,omitempty"`
+	// Message says why it does not work, or could not be tried.
+	Message string `json:"message,omitempty"`
+}
+
+// CredentialReport answers TopicCredentials.
+type CredentialReport struct {
+	Vendor string `json:"vendor"`
+	// Needs are the fields that the module needs, by the type of the classes that need them; none if it needs no
+	// credential.
+	Needs  map[descriptors.ResourceType][]string `json:"needs,omitempty"`
+	Checks []CredentialCheck                     `json:"checks"`
 }

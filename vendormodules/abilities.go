@@ -9,6 +9,8 @@ type Abilities struct {
 	Console  Console
 	Executor Executor
 	Files    Files
+	// Credentials tries credentials.
+	Credentials CredentialChecker
 }
 
 // Wrapper is a module round another. What it is able to do depends on the module inside, which its type cannot say; it
@@ -32,5 +34,6 @@ func AbilitiesOf(module Module) Abilities {
 	abilities.Console, _ = module.(Console)
 	abilities.Executor, _ = module.(Executor)
 	abilities.Files, _ = module.(Files)
+	abilities.Credentials, _ = module.(CredentialChecker)
 	return abilities
 }

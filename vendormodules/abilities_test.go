@@ -14,7 +14,10 @@ func (w wrapper) Abilities() vendormodules.Abilities { return vendormodules.Abil
 
 func TestAbilitiesOf(t *testing.T) {
 	module := memory.New().Open(memory.Agency)
-	all := vendormodules.Abilities{Power: module, Attacher: module, Balancer: module, Meter: module, Console: module}
+	all := vendormodules.Abilities{
+		Power: module, Attacher: module, Balancer: module, Meter: module, Console: module,
+		Credentials: module,
+	}
 	if got := vendormodules.AbilitiesOf(module); got != all {
 		t.Errorf("a module that can everything: %+v", got)
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/cloud-agency/agency/descriptors"
 	"github.com/cloud-agency/agency/descriptors/quantity"
 	"github.com/cloud-agency/agency/sla"
+	"github.com/cloud-agency/agency/vendormodules/services"
 )
 
 // Module is one account of one cloud. Every method may be called from several goroutines at once and returns soon
@@ -90,6 +91,13 @@ type Files interface {
 	// WriteFiles puts an archive's entries in their places, makes the directories they lie in, and replaces files that are
 	// there. After an error some may be in place.
 	WriteFiles(ctx context.Context, id string, archive io.Reader) error
+}
+
+// CredentialChecker is the ability to try a stored credential at the cloud, which it changes nothing at.
+type CredentialChecker interface {
+	// CheckCredential tries the credential that serves the scope. ErrAuthentication when the cloud does not take it, or
+	// it lacks a right that the module needs; services.ErrNoCredential when none is stored.
+	CheckCredential(ctx context.Context, scope services.Scope) error
 }
 
 // Description says what a module is and can do.

@@ -32,6 +32,9 @@ var (
 // defaultPatience bounds what is asked with a context that has no deadline.
 const defaultPatience = 30 * time.Second
 
+// AnswerLifetime is how long an answer is good for by the clock of the one who answers.
+const AnswerLifetime = 30 * time.Second
+
 // Options say how to connect an agent.
 type Options struct {
 	// Server in this process, or URL of a server elsewhere, or neither for the URL in the credentials.

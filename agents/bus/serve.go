@@ -190,7 +190,7 @@ func (s *endpointServer) respond(ctx context.Context, request micro.Request, que
 
 func (s *endpointServer) send(request micro.Request, answer proto.Message) error {
 	answer.Sender, answer.ID = s.peer.identity, proto.FreshID()
-	answer.Expires = s.peer.now().Add(defaultPatience)
+	answer.Expires = s.peer.now().Add(AnswerLifetime)
 	headers, err := answer.Seal(s.peer.signer)
 	if err != nil {
 		return err

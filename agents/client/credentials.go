@@ -53,6 +53,31 @@ func (c *Client) credential(ctx context.Context, content proto.CredentialCommand
 	return nil
 }
 
+// CheckCredentials has a vendor try at its cloud whatever is stored there. Of a vendor that does not understand that,
+// all are untried.
+func (c *Client) CheckCredentials(ctx context.Context, vendor string) (proto.CredentialReport, error) {
+	status, err := c.Vendor(ctx, vendor)
+	if err != nil {
+		return proto.CredentialReport{}, err
+	}
+	report, err := question[proto.CredentialReport](ctx, c, proto.Vendor(vendor), proto.Question{Topic: proto.TopicCredentials})
+	if ClassOf(err) == BadInput {
+		return untried(status), nil
+	}
+	return report, err
+}
+
+func untried(status proto.VendorStatus) proto.CredentialReport {
+	report := proto.CredentialReport{Vendor: status.Name, Checks: []proto.CredentialCheck{}}
+	for _, scope := range status.Credentials {
+		scope.Vendor = status.Name
+		report.Checks = append(report.Checks, proto.CredentialCheck{
+			Scope: scope, State: proto.CredentialUntried, Message: "the vendor does not know how to try credentials",
+		})
+	}
+	return report
+}
+
 // ListCredentials says for what a vendor, or each of them if it is empty, has credentials: never their values.
 func (c *Client) ListCredentials(ctx context.Context, vendor string) ([]services.Scope, error) {
 	names := []string{vendor}

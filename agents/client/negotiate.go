@@ -129,6 +129,11 @@ func (c *Client) Vendor(ctx context.Context, name string) (proto.VendorStatus, e
 	return status, err
 }
 
+// Register is the register of who may act as whom, as the broker has it; whoever reads it opens it with the account's key.
+func (c *Client) Register(ctx context.Context) (proto.SignedRegister, error) {
+	return question[proto.SignedRegister](ctx, c, broker, proto.Question{Topic: proto.TopicRegister})
+}
+
 // enrolled says whether the broker's register has a vendor; it does when there is doubt.
 func (c *Client) enrolled(ctx context.Context, name string) bool {
 	vendors, err := c.Vendors(ctx)

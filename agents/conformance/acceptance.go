@@ -19,7 +19,7 @@ const sectionAcceptance = "Acceptance"
 func acceptanceChecks() []check {
 	return []check{
 		{"unknown: accept fails", sectionAcceptance, func(t *trial) { t.refused(t.accept(t.unknown()), proto.Failure) }},
-		{"offered: accept is observed", sectionAcceptance, func(t *trial) { t.agree(1) }},
+		{"offered: accept is observed", sectionAcceptance, func(t *trial) { t.agree() }},
 		{"observed: accept again is answered the same", sectionAcceptance, acceptAgain},
 		{"observed: accept at the same time is answered the same", sectionAsking, acceptAtOnce},
 		{"observed: another agreement fails", sectionAcceptance, acceptOther},

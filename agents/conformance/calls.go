@@ -52,7 +52,7 @@ func proposes(t *trial) {
 // impossible is a class that no vendor has.
 func (t *trial) impossible() descriptors.Class {
 	return descriptors.Class{
-		Type: descriptors.Compute, Image: "an-image-that-nobody-has", Cores: 1024, Memory: 1 << 60,
+		Type: descriptors.Compute, Image: "an-image-that-nobody-has", Cores: 1024, Memory: 1 << 60, Count: quantity.Range{Min: 1, Max: 1},
 		Place: descriptors.Placement{Country: descriptors.Names{"AQ"}, Region: descriptors.Names{"the-south-pole"}},
 	}
 }

@@ -34,8 +34,8 @@ func admissionChecks() []check {
 		{"a command to what was never created is refused", func(*order) {}, proto.VerbStop},
 	} {
 		all = append(all, check{one.name, sectionCommands, func(t *trial) {
-			agreement := t.agree(1)
-			made := t.order(agreement, one.verb, 1)
+			agreement := t.agree()
+			made := t.order(agreement, one.verb)
 			one.change(&made)
 			answer := t.tell(made)
 			if answer.Performative != proto.NotUnderstood {
@@ -70,9 +70,9 @@ func count(resources []proto.ResourceStatus, ref proto.ResourceRef) (found int) 
 }
 
 func createEnded(t *trial) {
-	agreement := t.agree(1)
+	agreement := t.agree()
 	t.ended(t.cancel(proto.Cancellation{Proposal: agreement.Proposal, Agreement: agreement.ID}), agreement.ID)
-	create := t.order(agreement, proto.VerbCreate, 1)
+	create := t.order(agreement, proto.VerbCreate)
 	t.refused(t.tell(create), proto.Refuse)
 	if contains(t.resources(""), create.command.Resource) {
 		t.fail("refused, and yet there")
@@ -98,8 +98,8 @@ func commandChecks() []check {
 }
 
 func prepares(t *trial) {
-	agreement := t.agree(1)
-	prepare := t.order(agreement, proto.VerbPrepare, 1)
+	agreement := t.agree()
+	prepare := t.order(agreement, proto.VerbPrepare)
 	if outcome := t.outcome(t.finish(prepare), prepare); outcome.Resource != nil {
 		t.fail("the outcome of prepare has a resource")
 	}
@@ -109,8 +109,8 @@ func prepares(t *trial) {
 }
 
 func createListDelete(t *trial) {
-	agreement := t.agree(1)
-	create, created := t.created(agreement, 1)
+	agreement := t.agree()
+	create, created := t.created(agreement)
 	ref := create.command.Resource
 	for _, deployment := range []string{agreement.Deployment, ""} {
 		if listed := t.resources(deployment); count(listed, ref) != 1 {
@@ -133,8 +133,8 @@ func createListDelete(t *trial) {
 }
 
 func repeats(t *trial) {
-	agreement := t.agree(1)
-	create, _ := t.created(agreement, 1)
+	agreement := t.agree()
+	create, _ := t.created(agreement)
 	remove := t.delete(agreement, create.command.Resource)
 	for _, one := range []order{create, remove} {
 		first := t.outcome(t.finish(one), one)
@@ -151,8 +151,8 @@ func repeats(t *trial) {
 }
 
 func createsOnce(t *trial) {
-	agreement := t.agree(1)
-	create := t.order(agreement, proto.VerbCreate, 1)
+	agreement := t.agree()
+	create := t.order(agreement, proto.VerbCreate)
 	message := t.orderMessage(create)
 	t.atOnce(copies, func() (proto.Message, error) {
 		return t.asked(t.deployer, proto.SubjectCommand(t.name), message)
@@ -167,8 +167,8 @@ func createsOnce(t *trial) {
 }
 
 func reusesID(t *trial) {
-	agreement := t.agree(1)
-	create, _ := t.created(agreement, 1)
+	agreement := t.agree()
+	create, _ := t.created(agreement)
 	remove := t.delete(agreement, create.command.Resource)
 	remove.id = create.id
 	t.refused(t.tell(remove), proto.Refuse, sla.RefusedConflict)
@@ -178,8 +178,8 @@ func reusesID(t *trial) {
 }
 
 func lowerSequence(t *trial) {
-	agreement := t.agree(1)
-	create := t.order(agreement, proto.VerbCreate, 1)
+	agreement := t.agree()
+	create := t.order(agreement, proto.VerbCreate)
 	create.sequence = 10 // gaps are no fault
 	t.done(create)
 	for _, sequence := range []uint64{10, 9, 1} {
@@ -193,9 +193,9 @@ func lowerSequence(t *trial) {
 }
 
 func createsTwice(t *trial) {
-	agreement := t.agree(1)
-	create, _ := t.created(agreement, 1)
-	again := t.order(agreement, proto.VerbCreate, 1)
+	agreement := t.agree()
+	create, _ := t.created(agreement)
+	again := t.order(agreement, proto.VerbCreate)
 	answer := t.finish(again)
 	if answer.Performative != proto.Failure {
 		t.refused(answer, proto.Refuse)
@@ -206,8 +206,8 @@ func createsTwice(t *trial) {
 }
 
 func deletesTwice(t *trial) {
-	agreement := t.agree(1)
-	create, _ := t.created(agreement, 1)
+	agreement := t.agree()
+	create, _ := t.created(agreement)
 	for range 2 {
 		if deleted := t.done(t.delete(agreement, create.command.Resource)); deleted.State != vendormodules.ResourceGone {
 			t.fail("deleted and in state %q", deleted.State)
@@ -216,10 +216,10 @@ func deletesTwice(t *trial) {
 }
 
 func deleteFirst(t *trial) {
-	agreement := t.agree(1)
-	create := t.order(agreement, proto.VerbCreate, 1)
+	agreement := t.agree()
+	create := t.order(agreement, proto.VerbCreate)
 	t.inform(t.finish(t.delete(agreement, create.command.Resource)))
-	late := t.order(agreement, proto.VerbCreate, 1)
+	late := t.order(agreement, proto.VerbCreate)
 	for _, one := range []order{create, late} {
 		answer := t.finish(one)
 		if answer.Performative == proto.Inform {
@@ -232,10 +232,10 @@ func deleteFirst(t *trial) {
 }
 
 func nextGeneration(t *trial) {
-	agreement := t.agree(1)
-	create, _ := t.created(agreement, 1)
+	agreement := t.agree()
+	create, _ := t.created(agreement)
 	t.done(t.delete(agreement, create.command.Resource))
-	replacement := t.order(agreement, proto.VerbCreate, 1)
+	replacement := t.order(agreement, proto.VerbCreate)
 	replacement.command.Resource.Generation, replacement.sequence = 2, 1
 	if created := t.done(replacement); created.State != vendormodules.ResourceRunning {
 		t.fail("created and in state %q", created.State)
@@ -249,8 +249,8 @@ func stopsAndStarts(t *trial) {
 	if t.class().Type != descriptors.Compute {
 		t.notApplicable("%s has no machines", t.name)
 	}
-	agreement := t.agree(1)
-	t.created(agreement, 1)
+	agreement := t.agree()
+	t.created(agreement)
 	for _, step := range []struct {
 		verb  proto.ResourceVerb
 		after vendormodules.ResourceState
@@ -259,7 +259,7 @@ func stopsAndStarts(t *trial) {
 		{proto.VerbStart, vendormodules.ResourceRunning},
 		{proto.VerbReboot, vendormodules.ResourceRunning},
 	} {
-		one := t.order(agreement, step.verb, 1)
+		one := t.order(agreement, step.verb)
 		answer := t.finish(one)
 		if refusal, refused := proto.AsRefusal(answer); refused && refusal.Code == sla.RefusedUnsupported {
 			t.notApplicable("%s does not %s machines", t.name, step.verb)
@@ -276,15 +276,15 @@ func missingFiles(t *trial) {
 	if t.class().Type != descriptors.Compute {
 		t.notApplicable("%s has no machines", t.name)
 	}
-	agreement := t.agree(1)
-	create := t.order(agreement, proto.VerbCreate, 1)
+	agreement := t.agree()
+	create := t.order(agreement, proto.VerbCreate)
 	create.command.Upload = "nothing-of-that-name"
 	t.refused(t.finish(create), proto.Failure)
 }
 
 func cancelStanding(t *trial) {
-	agreement := t.agree(1)
-	create, _ := t.created(agreement, 1)
+	agreement := t.agree()
+	create, _ := t.created(agreement)
 	cancellation := proto.Cancellation{Proposal: agreement.Proposal, Agreement: agreement.ID}
 	t.refused(t.cancel(cancellation), proto.Failure, sla.RefusedState)
 	t.done(t.delete(agreement, create.command.Resource))

@@ -1,6 +1,8 @@
 package conformance_test
 
 import (
+	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -79,5 +81,27 @@ func TestAnAgentThatNeverComes(t *testing.T) {
 	report, err := conformance.Run(t.Context(), conformance.Options{Bench: openBench(t), Arrival: 200 * time.Millisecond}, nil)
 	if err == nil || report.Conforms() {
 		t.Errorf("nobody came: %v, conforms %t", err, report.Conforms())
+	}
+}
+
+// TestARunThatIsBrokenOffLeavesNothing ends a run as soon as a machine runs.
+func TestARunThatIsBrokenOffLeavesNothing(t *testing.T) {
+	bench := openBench(t)
+	cloud := memory.New()
+	newHouse(t, bench.Credentials(), func(agency string, _ services.Store) vendormodules.Module { return cloud.Open(agency) })
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	_, err := conformance.Run(ctx, conformance.Options{
+		Bench: bench, Only: []string{"what was agreed and done survives a restart", "nothing is left"},
+		Restart: func(ctx context.Context) error {
+			cancel()
+			return ctx.Err()
+		},
+	}, func(conformance.Check) {})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("ended with %v", err)
+	}
+	if left := cloud.Count(); left != 0 {
+		t.Errorf("%d resources are left", left)
 	}
 }

@@ -21,8 +21,8 @@ func eventChecks() []check {
 }
 
 func tellsEnds(t *trial) {
-	agreement := t.agree(1)
-	create, _ := t.created(agreement, 1)
+	agreement := t.agree()
+	create, _ := t.created(agreement)
 	outcome := t.outcome(t.tell(create), create)
 	event, told := t.listener.find(t, func(event proto.Event) bool {
 		return event.Kind == proto.EventCommandDone && event.Outcome != nil && event.Outcome.Command == create.id

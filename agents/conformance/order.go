@@ -19,11 +19,11 @@ type order struct {
 	command  proto.ResourceCommand
 }
 
-// order makes the next command to a resource.
-func (t *trial) order(agreement sla.Agreement, verb proto.ResourceVerb, index int) order {
-	ref := proto.ResourceRef{Deployment: agreement.Deployment, Class: "web", Index: index, Generation: 1}
+// order makes the next command to the first resource of an agreement.
+func (t *trial) order(agreement sla.Agreement, verb proto.ResourceVerb) order {
+	ref := proto.ResourceRef{Deployment: agreement.Deployment, Class: "web", Index: 1, Generation: 1}
 	made := order{id: ulid.Make().String(), command: proto.ResourceCommand{
-		Verb: verb, Resource: ref, Agreement: agreement.ID, Name: fmt.Sprintf("web-%d", index),
+		Verb: verb, Resource: ref, Agreement: agreement.ID, Name: "web-1",
 	}}
 	if verb == proto.VerbCreate || verb == proto.VerbPrepare {
 		class := t.class()
@@ -127,9 +127,9 @@ func (t *trial) done(one order) proto.ResourceStatus {
 	return *outcome.Resource
 }
 
-// created makes a resource run.
-func (t *trial) created(agreement sla.Agreement, index int) (order, proto.ResourceStatus) {
-	create := t.order(agreement, proto.VerbCreate, index)
+// created makes the first resource of an agreement run.
+func (t *trial) created(agreement sla.Agreement) (order, proto.ResourceStatus) {
+	create := t.order(agreement, proto.VerbCreate)
 	resource := t.done(create)
 	switch {
 	case resource.State != vendormodules.ResourceRunning:

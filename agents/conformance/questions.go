@@ -34,8 +34,8 @@ func questionChecks() []check {
 }
 
 func asksCommand(t *trial) {
-	agreement := t.agree(1)
-	create, _ := t.created(agreement, 1)
+	agreement := t.agree()
+	create, _ := t.created(agreement)
 	told := t.outcome(t.tell(create), create)
 	if asked := t.outcome(t.question(proto.TopicCommand, create.id), create); !reflect.DeepEqual(told, asked) {
 		t.fail("asked about the command it says something else than to a repeat of it")
@@ -43,8 +43,8 @@ func asksCommand(t *trial) {
 }
 
 func asksMeasurements(t *trial) {
-	agreement := t.agree(1)
-	create, _ := t.created(agreement, 1)
+	agreement := t.agree()
+	create, _ := t.created(agreement)
 	list := content[proto.SampleList](t, t.question(proto.TopicMeasure, agreement.Deployment), proto.Inform)
 	for _, sample := range list.Samples {
 		switch {
@@ -153,7 +153,7 @@ func survives(t *trial) {
 	}
 	draft := t.draft(t.propose(t.machines(1)))
 	agreement := t.observed(draft)
-	create, created := t.created(agreement, 1)
+	create, created := t.created(agreement)
 	before := t.outcome(t.tell(create), create)
 	buried := t.unknown()
 	t.ended(t.cancel(proto.Cancellation{Proposal: buried.Proposal, Agreement: buried.ID}), buried.ID)
@@ -181,8 +181,8 @@ func resumes(t *trial) {
 	if t.Restart == nil {
 		t.restart()
 	}
-	agreement := t.agree(1)
-	create := t.order(agreement, proto.VerbCreate, 1)
+	agreement := t.agree()
+	create := t.order(agreement, proto.VerbCreate)
 	if answer := t.tell(create); answer.Performative != proto.Agree && answer.Performative != proto.Inform {
 		t.fail("create: answered %s", said(answer))
 	}

@@ -87,10 +87,10 @@ func Run(ctx context.Context, options Options, report func(Check)) (result Repor
 	}
 	s.offerEarly(ctx)
 	for _, one := range chosen {
-		if ctx.Err() != nil {
-			return result, ctx.Err()
-		}
 		done := s.try(ctx, one)
+		if ctx.Err() != nil {
+			return result, ctx.Err() // which says nothing about the check
+		}
 		result.add(done)
 		report(done)
 	}
@@ -174,8 +174,12 @@ func (s *suite) enter(ctx context.Context) (leave func() error, err error) {
 	return leave, nil
 }
 
-// arrivalStep is the time between two looks whether the agent is there.
-const arrivalStep = 100 * time.Millisecond
+// arrivalStep is the time between two looks whether the agent is there, arrivalWithin how long one may take: what an
+// agent was asked that was killed meanwhile is not answered.
+const (
+	arrivalStep   = 100 * time.Millisecond
+	arrivalWithin = time.Second
+)
 
 // await returns what the agent says of itself as soon as it does.
 func (s *suite) await(ctx context.Context) (proto.VendorStatus, error) {
@@ -189,7 +193,9 @@ func (s *suite) await(ctx context.Context) (proto.VendorStatus, error) {
 		if err := proto.Encode(&message, proto.Question{Topic: proto.TopicVendor}); err != nil {
 			return status, err
 		}
-		answer, err := s.client.Ask(ctx, proto.SubjectQuery(s.name), message)
+		asking, cancel := context.WithTimeout(ctx, arrivalWithin)
+		answer, err := s.client.Ask(asking, proto.SubjectQuery(s.name), message)
+		cancel()
 		if err == nil && answer.Performative == proto.Inform {
 			status, err = proto.Decode[proto.VendorStatus](answer)
 			if err == nil && status.Description != nil {
@@ -224,11 +230,18 @@ func (s *suite) offerEarly(ctx context.Context) {
 	}})
 }
 
+// cleanWithin bounds the taking back of what one check began.
+const cleanWithin = 30 * time.Second
+
 // try runs one check, and takes back whatever it began.
 func (s *suite) try(ctx context.Context, one check) Check {
 	began := time.Now()
 	t := &trial{ctx: ctx, suite: s, sequences: map[proto.ResourceRef]uint64{}}
 	result, why := t.attempt(one.run)
+	// What was begun is taken back also when nobody wants to know any more.
+	clean, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanWithin)
+	defer cancel()
+	t.ctx = clean
 	if left := t.clean(); left != "" && result == Passed {
 		result, why = Failed, left
 	}

@@ -176,7 +176,9 @@ func (t *trial) class() descriptors.Class {
 		return *t.Class
 	}
 	types := t.status.Description.Types
-	class := descriptors.Class{Type: descriptors.Compute, Cores: 1, Memory: 32 << 20}
+	class := descriptors.Class{
+		Type: descriptors.Compute, Cores: 1, Memory: 32 << 20, Count: quantity.Range{Min: 1, Max: 1},
+	}
 	if images := t.status.Description.Images; len(images) > 0 {
 		class.Image = images[0]
 	}
@@ -298,9 +300,9 @@ func (t *trial) ended(answer proto.Message, id string) sla.Agreement {
 	return agreement
 }
 
-// agree comes to an agreement on a number of instances.
-func (t *trial) agree(count int) sla.Agreement {
-	return t.observed(t.draft(t.propose(t.machines(count))))
+// agree comes to an agreement on one instance.
+func (t *trial) agree() sla.Agreement {
+	return t.observed(t.draft(t.propose(t.machines(1))))
 }
 
 // vendorStatus is what the vendor says of itself now.

@@ -25,6 +25,7 @@ import (
 	"github.com/cloud-agency/agency/agents/vendor"
 	"github.com/cloud-agency/agency/proto"
 	"github.com/cloud-agency/agency/vendormodules"
+	"github.com/cloud-agency/agency/vendormodules/decorators"
 	"github.com/cloud-agency/agency/vendormodules/services"
 	"github.com/cloud-agency/agency/vendormodules/simulated"
 )
@@ -36,6 +37,11 @@ type agency struct {
 	authority *bus.Authority
 	enrolled  map[proto.Identity]bus.Credentials
 	vendors   []string
+	// configure says what the cloud of a vendor is like, in YAML.
+	configure func(number int) string
+	// reconcile and decorators are the vendor agents' patience; zero is theirs.
+	reconcile  time.Duration
+	decorators decorators.Options
 
 	server   *bus.Server
 	peer     *bus.Peer
@@ -53,9 +59,11 @@ type agency struct {
 }
 
 // newAgency enrols everybody in a fresh directory, and starts nothing.
-func newAgency(t testing.TB, vendors int) *agency {
+func newAgency(t testing.TB, vendors int, configure func(number int) string) *agency {
 	t.Helper()
-	a := &agency{t: t, directory: t.TempDir(), enrolled: map[proto.Identity]bus.Credentials{}}
+	a := &agency{
+		t: t, directory: t.TempDir(), enrolled: map[proto.Identity]bus.Credentials{}, configure: configure,
+	}
 	var err error
 	a.authority, err = bus.OpenAuthority(filepath.Join(a.directory, "authority"))
 	must(t, err)
@@ -171,14 +179,17 @@ func (a *agency) startDeployer() <-chan struct{} {
 
 func (a *agency) startVendor(number int, name string) <-chan struct{} {
 	peer, kept := a.connect(proto.Vendor(name)), a.open(name+".db")
-	module, err := simulated.New(a.priced(number), vendormodules.Environment{
+	var configuration yaml.Node
+	must(a.t, yaml.Unmarshal([]byte(a.configure(number)), &configuration))
+	module, err := simulated.New(&configuration, vendormodules.Environment{
 		Vendor: name, Agency: peer.Agency(), Store: a.open(name + "-cloud.db"), Now: time.Now,
 	}, nil)
 	must(a.t, err)
 	a.clouds[name] = module
 	made, err := vendor.New(vendor.Options{
 		Peer: peer, Store: kept, Module: module, Vault: services.NewVault(kept, services.NewKey(), time.Now),
-		Log: a.log(), Directory: filepath.Join(a.directory, name),
+		Log: a.log(), Directory: filepath.Join(a.directory, name), ReconcileEvery: a.reconcile,
+		Decorators: a.decorators,
 	})
 	must(a.t, err)
 	a.agents.Go(func() error { return made.Run(a.life) })
@@ -203,20 +214,17 @@ const (
 )
 
 // priced is the configuration of a cloud that is cheapest when it is its turn.
-func (a *agency) priced(number int) *yaml.Node {
-	a.t.Helper()
+func priced(number int) string {
 	var text strings.Builder
-	fmt.Fprintf(&text, "seed: %d\n", number)
-	if len(a.vendors) == turns {
-		text.WriteString("price-steps:\n")
-		for step := range priceSteps {
-			fmt.Fprintf(&text, "- {from: %s, factor: %d}\n", time.Duration(step)*turnLength, 1+(step+number)%turns)
-		}
+	fmt.Fprintf(&text, "seed: %d\nprice-steps:\n", number)
+	for step := range priceSteps {
+		fmt.Fprintf(&text, "- {from: %s, factor: %d}\n", time.Duration(step)*turnLength, 1+(step+number)%turns)
 	}
-	var node yaml.Node
-	must(a.t, yaml.Unmarshal([]byte(text.String()), &node))
-	return &node
+	return text.String()
 }
+
+// cheap is the configuration of a cloud that is like the others.
+func cheap(number int) string { return fmt.Sprintf("seed: %d", number) }
 
 // disk is how many bytes the agency's files take.
 func (a *agency) disk() int64 {

@@ -2,6 +2,7 @@ package scale_test
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"testing"
@@ -49,12 +50,13 @@ func application() descriptors.Application {
 func BenchmarkApplications(b *testing.B) {
 	for b.Loop() {
 		figures := &figures{b: b}
-		a := newAgency(b, turns)
+		a := newAgency(b, turns, priced)
 		figures.report("start-empty-ms", milliseconds(a.start()))
 		watch := watchMemory()
-		began := time.Now()
+		began, processor := time.Now(), processorTime(b)
 		a.deployAll(*applications, *atOnce)
 		took := time.Since(began)
+		figures.report("deploy-cpu-s", (processorTime(b) - processor).Seconds())
 		peak := watch.stop()
 		figures.report("deploy-s", took.Seconds())
 		figures.report("resources/s", float64(*applications*resourcesEach)/took.Seconds())
@@ -114,36 +116,43 @@ func (a *agency) deploy(ctx context.Context, name string) error {
 		return fmt.Errorf("descriptor: %w", err)
 	}
 	accepted := time.Now()
-	message := proto.Message{
-		Performative: proto.Request, Protocol: proto.RequestProtocol, Command: ulid.Make().String(),
-		Receiver: proto.Agent(proto.RoleDeployer),
-	}
 	content := proto.DeploymentCommand{Verb: proto.DeploymentDeploy, Descriptor: &descriptor}
-	if err := proto.Encode(&message, content); err != nil {
-		return err
-	}
-	answer, err := a.commands.Do(ctx, proto.SubjectDeployerCommand, message)
-	if err != nil {
+	if err := a.command(ctx, content); err != nil {
 		return fmt.Errorf("deploy: %w", err)
-	}
-	outcome, err := proto.Decode[proto.Outcome](answer)
-	if err != nil {
-		return fmt.Errorf("deploy: answered %s: %w", answer.Performative, err)
-	}
-	if outcome.Refusal != nil {
-		return fmt.Errorf("deploy: %w", *outcome.Refusal)
 	}
 	a.took(submitted.Sub(began), accepted.Sub(submitted), time.Since(accepted))
 	return nil
 }
 
+// command tells the deployer to do something and waits until it is done.
+func (a *agency) command(ctx context.Context, content proto.DeploymentCommand) error {
+	message := proto.Message{
+		Performative: proto.Request, Protocol: proto.RequestProtocol, Command: ulid.Make().String(),
+		Receiver: proto.Agent(proto.RoleDeployer),
+	}
+	if err := proto.Encode(&message, content); err != nil {
+		return err
+	}
+	answer, err := a.commands.Do(ctx, proto.SubjectDeployerCommand, message)
+	if err != nil {
+		return err
+	}
+	if refusal, refused := proto.AsRefusal(answer); refused {
+		return refusal
+	}
+	outcome, err := proto.Decode[proto.Outcome](answer)
+	if err == nil && outcome.Refusal != nil {
+		err = *outcome.Refusal
+	}
+	return err
+}
+
 // verify fails unless every deployment runs with all its resources, and the clouds have these and no other.
 func (a *agency) verify(count int) {
 	a.t.Helper()
-	ctx := context.Background()
 	recorded := map[string]bool{}
 	for number := range count {
-		deployment, err := a.client.Deployment(ctx, deploymentName(number))
+		deployment, err := a.client.Deployment(context.Background(), deploymentName(number))
 		must(a.t, err)
 		if deployment.State != descriptors.DeploymentRunning || len(deployment.Resources) != resourcesEach {
 			a.t.Fatalf("%s is %s with %d resources", deploymentName(number), deployment.State, len(deployment.Resources))
@@ -155,18 +164,39 @@ func (a *agency) verify(count int) {
 			recorded[resource.ID] = true
 		}
 	}
-	standing := 0
-	for name, cloud := range a.clouds {
-		listed, err := cloud.List(ctx)
-		must(a.t, err)
-		standing += len(listed)
-		for _, resource := range listed {
-			if !recorded[resource.ID] {
-				a.t.Errorf("%s has %s %s, which no deployment knows", name, resource.Type, resource.ID)
-			}
+	if len(recorded) != count*resourcesEach {
+		a.t.Errorf("%d resources are recorded, want %d", len(recorded), count*resourcesEach)
+	}
+	for _, resource := range a.standing(count * resourcesEach) {
+		if !recorded[resource.ID] {
+			a.t.Errorf("there is a %s %s, which no deployment knows", resource.Type, resource.ID)
 		}
 	}
-	if len(recorded) != count*resourcesEach || standing != len(recorded) {
-		a.t.Errorf("%d resources are recorded and %d stand, want %d", len(recorded), standing, count*resourcesEach)
+}
+
+// standing waits until the clouds list so many resources, which late ones do after a while, and returns them.
+func (a *agency) standing(count int) []vendormodules.Resource {
+	a.t.Helper()
+	late := time.After(30 * time.Second)
+	again := time.NewTicker(20 * time.Millisecond)
+	defer again.Stop()
+	for {
+		var all []vendormodules.Resource
+		var faults error
+		for name, cloud := range a.clouds {
+			listed, err := cloud.List(context.Background())
+			if err != nil {
+				faults = errors.Join(faults, fmt.Errorf("%s: %w", name, err))
+			}
+			all = append(all, listed...)
+		}
+		if len(all) == count && faults == nil {
+			return all
+		}
+		select {
+		case <-again.C:
+		case <-late:
+			a.t.Fatalf("the clouds list %d resources, want %d: %v", len(all), count, faults)
+		}
 	}
 }

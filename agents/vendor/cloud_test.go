@@ -12,6 +12,7 @@ import (
 	"github.com/cloud-agency/agency/descriptors/quantity"
 	"github.com/cloud-agency/agency/sla"
 	"github.com/cloud-agency/agency/vendormodules"
+	"github.com/cloud-agency/agency/vendormodules/services"
 )
 
 // cloud is an account in memory that does what a test tells it to, also what a real one does once in a year. It
@@ -287,3 +288,8 @@ func (c *cloud) Measure(ctx context.Context, id string) ([]sla.Measurement, erro
 
 // bare is a cloud without any optional ability.
 type bare struct{ vendormodules.Module }
+
+// CheckCredential takes whatever the script does not refuse.
+func (c *cloud) CheckCredential(ctx context.Context, scope services.Scope) error {
+	return c.call(ctx, "check-credential", scope.String(), func() error { return nil })
+}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -384,6 +385,45 @@ func TestACommandThatCannotBeWritten(t *testing.T) {
 	h.tell(stop)
 	failing.Store(false)
 	h.done(orderFor(agreement, proto.VerbStop, "web", 3)) // what was not written down has no place in the order
+}
+
+func TestCredentialsAreTriedAtTheCloud(t *testing.T) {
+	var takes atomic.Bool
+	h := newHouse(t, func(h *house) {
+		h.cloud.description.Credentials = map[descriptors.ResourceType][]vendormodules.CredentialField{
+			descriptors.Compute: {{Name: "user"}, {Name: "token", Secret: true}},
+		}
+		h.cloud.script(func(_ context.Context, operation, subject string) error {
+			if operation != "check-credential" || takes.Load() {
+				return nil
+			}
+			return fmt.Errorf("account %s: %w", subject, vendormodules.ErrAuthentication)
+		}, nil)
+	})
+	report := func() proto.CredentialReport {
+		return content[proto.CredentialReport](t, h.question(proto.TopicCredentials, ""))
+	}
+	if got := report(); len(got.Checks) != 0 || len(got.Needs[descriptors.Compute]) != 2 {
+		t.Errorf("nothing is stored: %+v", got)
+	}
+	content[proto.Outcome](t, h.sealed("", "", map[string]string{"user": "ada", "token": "t"}))
+	content[proto.Outcome](t, h.sealed("web", "", map[string]string{"user": "ada"}))
+	got := report()
+	if len(got.Checks) != 2 || got.Checks[0].State != proto.CredentialRefused || got.Checks[0].Message == "" {
+		t.Errorf("the cloud takes none: %+v", got.Checks)
+	}
+	takes.Store(true)
+	got = report()
+	if got.Checks[0].State != proto.CredentialWorks || got.Checks[0].Message != "" {
+		t.Errorf("the cloud takes it: %+v", got.Checks[0])
+	}
+	lacking := got.Checks[1]
+	if lacking.State != proto.CredentialIncomplete || !slices.Equal(lacking.Missing[descriptors.Compute], []string{"token"}) {
+		t.Errorf("one without its token: %+v", lacking)
+	}
+	if h.cloud.called("create") != 0 {
+		t.Error("something was created")
+	}
 }
 
 func TestPrepare(t *testing.T) {

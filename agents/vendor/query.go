@@ -33,6 +33,12 @@ func (a *Agent) query(ctx context.Context, message proto.Message) proto.Message 
 		return proto.Answer(message, proto.Inform, proto.ResourceList{Resources: a.list(question.Subject)})
 	case proto.TopicMeasure:
 		return proto.Answer(message, proto.Inform, proto.SampleList{Samples: a.measure(ctx, question.Subject)})
+	case proto.TopicCredentials:
+		report, err := a.tryCredentials(ctx)
+		if err != nil {
+			return proto.Refusing(message, proto.Failure, *refusalOf(err))
+		}
+		return proto.Answer(message, proto.Inform, report)
 	case proto.TopicCommand:
 		return a.outcome(message, question.Subject)
 	case proto.TopicOutput:
@@ -62,6 +68,7 @@ func (a *Agent) status(ctx context.Context) proto.VendorStatus {
 	description := a.description
 	status := proto.VendorStatus{
 		Name: a.name, Present: true, Description: &description, Sealing: a.Peer.SealingKey(),
+		Clock: a.Now().UTC(),
 	}
 	status.Held, status.Used = a.usage()
 	var err error

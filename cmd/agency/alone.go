@@ -122,7 +122,7 @@ func (v vendorVerb) Run(ctx context.Context, s *session) error {
 	}
 	vendors, _ := settings.vendors() // faults were told when the configuration was read
 	for _, one := range vendors {
-		if one.name == v.Name {
+		if one.Name == v.Name {
 			return s.runAlone(ctx, v.alone, proto.Vendor(v.Name), settings, vendorMaker(one, settings.file))
 		}
 	}

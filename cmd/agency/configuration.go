@@ -16,6 +16,7 @@ import (
 	"go.uber.org/zap/zapcore"
 	"gopkg.in/yaml.v3"
 
+	"github.com/cloud-agency/agency/agents/standalone"
 	"github.com/cloud-agency/agency/descriptors"
 	"github.com/cloud-agency/agency/descriptors/quantity"
 	"github.com/cloud-agency/agency/proto"
@@ -51,13 +52,6 @@ type intervals struct {
 
 // defaultVendor stands alone in an agency that was told of no vendors.
 const defaultVendor = "vendors: { ptc-local: { module: ptc } }\n"
-
-// vendorConfiguration is one vendor's part of the file.
-type vendorConfiguration struct {
-	name, module string
-	// node is the module's own part: all but the module's name.
-	node *yaml.Node
-}
 
 // readConfiguration reads the file, or the default if it has no name.
 func (s *session) readConfiguration(name string) (configuration, error) {
@@ -131,8 +125,8 @@ func (c configuration) level() (zapcore.Level, error) {
 }
 
 // vendors are the vendors' configurations sorted by name, and what is wrong with them; each module judges its own part.
-func (c configuration) vendors() ([]vendorConfiguration, descriptors.Faults) {
-	var found []vendorConfiguration
+func (c configuration) vendors() ([]standalone.Account, descriptors.Faults) {
+	var found []standalone.Account
 	var faults descriptors.Faults
 	for _, name := range slices.Sorted(maps.Keys(c.Vendors)) {
 		node := c.Vendors[name]
@@ -141,13 +135,13 @@ func (c configuration) vendors() ([]vendorConfiguration, descriptors.Faults) {
 			faults = append(faults, c.positions.KeyFault(path, "%s", err))
 			continue
 		}
-		vendor, problem := splitVendor(name, &node)
-		if problem == "" && !slices.Contains(moduleNames(), vendor.module) {
+		vendor, err := standalone.ReadAccount(name, &node)
+		if err == nil && !slices.Contains(moduleNames(), vendor.Module) {
 			path += ".module"
-			problem = fmt.Sprintf("%q is not a module; there is %s", vendor.module, strings.Join(moduleNames(), ", "))
+			err = fmt.Errorf("%q is not a module; there is %s", vendor.Module, strings.Join(moduleNames(), ", "))
 		}
-		if problem != "" {
-			faults = append(faults, c.positions.Fault(path, "%s", problem))
+		if err != nil {
+			faults = append(faults, c.positions.Fault(path, "%s", err))
 			continue
 		}
 		faults = append(faults, c.moduleFaults(vendor)...)
@@ -157,41 +151,20 @@ func (c configuration) vendors() ([]vendorConfiguration, descriptors.Faults) {
 }
 
 // moduleFaults are what the module finds wrong with its part, before anything is made for it.
-func (c configuration) moduleFaults(vendor vendorConfiguration) descriptors.Faults {
-	kind, err := vendormodules.FindKind(all.Kinds(), vendor.module)
-	if err != nil || kind.Check == nil {
-		return nil // known by its name, or judged when it is made
+func (c configuration) moduleFaults(vendor standalone.Account) descriptors.Faults {
+	at := slices.IndexFunc(all.Kinds(), func(kind vendormodules.Kind) bool { return kind.Name == vendor.Module })
+	if at < 0 || all.Kinds()[at].Check == nil {
+		return nil // told by its name, or judged when it is made
 	}
-	err = kind.Check(vendor.node)
+	err := all.Kinds()[at].Check(vendor.Configuration)
 	var wrong *wrongFile
 	switch {
 	case err == nil:
 		return nil
-	case errors.As(inFile(c.file, vendor.name, err), &wrong):
+	case errors.As(inFile(c.file, vendor.Name, err), &wrong):
 		return wrong.faults
 	}
-	return descriptors.Faults{c.positions.KeyFault("vendors."+vendor.name, "%s", err)}
-}
-
-// splitVendor takes the module's name out of a vendor's part, of which the rest is the module's.
-func splitVendor(name string, node *yaml.Node) (vendorConfiguration, string) {
-	if node.Kind != yaml.MappingNode {
-		return vendorConfiguration{}, "write a mapping such as { module: ptc }"
-	}
-	rest := *node
-	rest.Content = nil
-	vendor := vendorConfiguration{name: name, node: &rest}
-	for i := 0; i+1 < len(node.Content); i += 2 {
-		if node.Content[i].Value == "module" {
-			vendor.module = node.Content[i+1].Value
-			continue
-		}
-		rest.Content = append(rest.Content, node.Content[i], node.Content[i+1])
-	}
-	if vendor.module == "" {
-		return vendor, "names no module; write module: ptc"
-	}
-	return vendor, ""
+	return descriptors.Faults{c.positions.KeyFault("vendors."+vendor.Name, "%s", err)}
 }
 
 // dataDirectory is where an agency keeps everything: the flag's, the variable's, the file's, or the usual one.

@@ -4,13 +4,10 @@ import (
 	"bufio"
 	"context"
 	"fmt"
-	"io"
 	"maps"
 	"os"
 	"slices"
 	"strings"
-
-	"golang.org/x/term"
 
 	"github.com/cloud-agency/agency/cmd/agency/present"
 	"github.com/cloud-agency/agency/proto"
@@ -21,6 +18,7 @@ import (
 type credentialsVerb struct {
 	Set    credentialsSetVerb    `cmd:"" help:"Store a credential at a vendor; asks for its values without echo."`
 	List   credentialsListVerb   `cmd:"" help:"Say for what credentials are stored; never their values."`
+	Check  credentialsCheckVerb  `cmd:"" help:"Have vendors try what is stored; say what is missing."`
 	Remove credentialsRemoveVerb `cmd:"" help:"Remove a credential from a vendor."`
 }
 
@@ -63,7 +61,7 @@ func (v credentialsSetVerb) Run(ctx context.Context, s *session) error {
 		return err
 	}
 	fields := v.fields(vendor)
-	values, err := s.credentialValues(v.From, fields)
+	values, err := s.credentialValues(ctx, v.From, fields)
 	if err != nil {
 		return err
 	}
@@ -95,7 +93,9 @@ func (v credentialsSetVerb) fields(vendor proto.VendorStatus) []vendormodules.Cr
 }
 
 // credentialValues reads the values from a file or asks for them at the terminal.
-func (s *session) credentialValues(from string, fields []vendormodules.CredentialField) (services.Credential, error) {
+func (s *session) credentialValues(
+	ctx context.Context, from string, fields []vendormodules.CredentialField,
+) (services.Credential, error) {
 	if from != "" {
 		_, content, err := s.readFile(from)
 		if err != nil {
@@ -110,10 +110,19 @@ func (s *session) credentialValues(from string, fields []vendormodules.Credentia
 	case !asked:
 		return nil, badInput("--from FILE reads NAME=VALUE lines", "there is no terminal to ask at")
 	}
-	return s.askCredential(keyboard, fields)
+	return s.askCredential(ctx, keyboard, fields)
 }
 
-func (s *session) askCredential(keyboard *os.File, fields []vendormodules.CredentialField) (services.Credential, error) {
+func askField(ctx context.Context, keyboard *os.File, lines *bufio.Reader, secret bool) (string, error) {
+	if secret {
+		return askSecret(ctx, keyboard)
+	}
+	return askLine(ctx, keyboard, lines)
+}
+
+func (s *session) askCredential(
+	ctx context.Context, keyboard *os.File, fields []vendormodules.CredentialField,
+) (services.Credential, error) {
 	values := services.Credential{}
 	lines := bufio.NewReader(keyboard)
 	for _, field := range fields {
@@ -122,20 +131,12 @@ func (s *session) askCredential(keyboard *os.File, fields []vendormodules.Creden
 			prompt += " (" + field.Help + ")"
 		}
 		_, _ = fmt.Fprintf(s.err, "%s: ", prompt)
-		var value string
-		if field.Secret {
-			typed, err := term.ReadPassword(int(keyboard.Fd()))
+		value, err := askField(ctx, keyboard, lines, field.Secret)
+		if field.Secret || err != nil {
 			s.notes.Line("")
-			if err != nil {
-				return nil, fmt.Errorf("read %s: %w", field.Name, err)
-			}
-			value = string(typed)
-		} else {
-			line, err := lines.ReadString('\n')
-			if err != nil && err != io.EOF {
-				return nil, fmt.Errorf("read %s: %w", field.Name, err)
-			}
-			value = strings.TrimRight(line, "\r\n")
+		}
+		if err != nil {
+			return nil, err
 		}
 		if value == "" {
 			return nil, badInput("", "%s is empty; nothing was stored", field.Name)

@@ -90,7 +90,7 @@ func (h *house) residents() []proto.Identity {
 	}
 	vendors, _ := h.settings.vendors() // faults were told when the configuration was read
 	for _, vendor := range vendors {
-		identities = append(identities, proto.Vendor(vendor.name))
+		identities = append(identities, proto.Vendor(vendor.Name))
 	}
 	return identities
 }

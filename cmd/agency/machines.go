@@ -85,7 +85,7 @@ func (v deleteVerb) Run(ctx context.Context, s *session) error {
 	}
 	defer closeAgency()
 	what := fmt.Sprintf("%s of %s, with the volumes of its own", v.Machine, v.Name)
-	if err := s.confirm("Delete", what, v.Yes); err != nil {
+	if err := s.confirm(ctx, "Delete", what, v.Yes); err != nil {
 		return err
 	}
 	start := func() (client.Operation, error) { return agency.DeleteMachine(ctx, v.Name, v.Machine) }

@@ -1,3 +1,5 @@
+//go:generate env UPDATE_DOCS=1 go test -count=1 -run UpToDate$ .
+
 // Command agency is the one program of Cloud Agency: every agent, the verbs by which people use them, and the
 // demonstration.
 package main

@@ -53,7 +53,7 @@ func (v removeVerb) Run(ctx context.Context, s *session) error {
 		}
 	}
 	what := present.Count(standing(deployment), "resource") + " of " + v.Name + " and end its agreements"
-	if err := v.confirm(s, what); err != nil {
+	if err := v.confirm(ctx, s, what); err != nil {
 		return err
 	}
 	start := func() (client.Operation, error) { return agency.Remove(ctx, v.Name) }
@@ -82,7 +82,7 @@ func (v removeVerb) end(ctx context.Context, s *session, agency *client.Client, 
 			Code: client.CodeNotFound, Message: "no deployment " + v.Name, Hint: "`agency status` lists what stands",
 		}
 	}
-	if err := v.confirm(s, present.Count(len(agreements), "agreement")+" of "+v.Name+", of which nothing was created"); err != nil {
+	if err := v.confirm(ctx, s, present.Count(len(agreements), "agreement")+" of "+v.Name+", of which nothing was created"); err != nil {
 		return err
 	}
 	ended, err := agency.End(ctx, v.Name, "removed before it was deployed")
@@ -95,7 +95,7 @@ func (v removeVerb) end(ctx context.Context, s *session, agency *client.Client, 
 // abandon lets go of vendors that do not answer.
 func (v removeVerb) abandon(ctx context.Context, s *session, agency *client.Client) error {
 	what := "the agreements of " + v.Name + " without the word of vendors that are silent, which may go on with what they hold"
-	if err := v.confirm(s, what); err != nil {
+	if err := v.confirm(ctx, s, what); err != nil {
 		return err
 	}
 	ended, err := agency.Abandon(ctx, v.Name, "abandoned")
@@ -115,19 +115,25 @@ func (v removeVerb) print(s *session, ended []sla.Agreement) error {
 }
 
 // confirm asks before it removes, unless told not to.
-func (v removeVerb) confirm(s *session, what string) error { return s.confirm("Remove", what, v.Yes) }
+func (v removeVerb) confirm(ctx context.Context, s *session, what string) error {
+	return s.confirm(ctx, "Remove", what, v.Yes)
+}
 
 // confirm asks whether something is to be done, unless that is said already. Where nobody can be asked it refuses.
-func (s *session) confirm(verb, what string, yes bool) error {
+func (s *session) confirm(ctx context.Context, verb, what string, yes bool) error {
 	if yes {
 		return nil
 	}
-	if _, asked := s.terminal(); !asked {
+	keyboard, asked := s.terminal()
+	if !asked {
 		return badInput("add -y", "%s asks first, and there is no terminal to ask at", strings.ToLower(verb))
 	}
 	s.notes.Line("%s %s? [y/N]", verb, what)
-	answer, err := bufio.NewReader(s.in).ReadString('\n')
-	if err == nil && strings.HasPrefix(strings.ToLower(strings.TrimSpace(answer)), "y") {
+	answer, err := askLine(ctx, keyboard, bufio.NewReader(keyboard))
+	if err != nil {
+		return err
+	}
+	if strings.HasPrefix(strings.ToLower(strings.TrimSpace(answer)), "y") {
 		return nil
 	}
 	return badInput("", "nothing was done")

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"path/filepath"
 	"time"
@@ -16,12 +15,10 @@ import (
 	"github.com/cloud-agency/agency/agents/bus"
 	"github.com/cloud-agency/agency/agents/deployer"
 	"github.com/cloud-agency/agency/agents/monitor"
+	"github.com/cloud-agency/agency/agents/standalone"
 	"github.com/cloud-agency/agency/agents/store"
-	"github.com/cloud-agency/agency/agents/vendor"
 	"github.com/cloud-agency/agency/proto"
-	"github.com/cloud-agency/agency/vendormodules"
 	"github.com/cloud-agency/agency/vendormodules/all"
-	"github.com/cloud-agency/agency/vendormodules/decorators"
 	"github.com/cloud-agency/agency/vendormodules/services"
 )
 
@@ -67,7 +64,7 @@ func (h *house) roles() (workers, watchers []role, err error) {
 	}
 	vendors, _ := h.settings.vendors() // faults were told when the configuration was read
 	for _, settings := range vendors {
-		err = errors.Join(err, add(&workers, proto.Vendor(settings.name), vendorMaker(settings, h.settings.file)))
+		err = errors.Join(err, add(&workers, proto.Vendor(settings.Name), vendorMaker(settings, h.settings.file)))
 	}
 	err = errors.Join(err,
 		add(&workers, proto.Agent(proto.RoleBroker), makeBroker),
@@ -172,57 +169,15 @@ func makeMonitor(_ context.Context, p parts) (agent, func() error, error) {
 }
 
 // vendorMaker makes a vendor agent with the module that the configuration names.
-func vendorMaker(settings vendorConfiguration, file string) maker {
+func vendorMaker(account standalone.Account, file string) maker {
 	return func(ctx context.Context, p parts) (agent, func() error, error) {
-		key, err := services.LoadOrCreateKey(filepath.Join(p.directory, "vault.key"))
-		if err != nil {
-			return nil, nil, err
-		}
-		vault := services.NewVault(p.store, key, time.Now)
-		module, closes, err := makeModule(ctx, settings, vault, p)
-		if err != nil {
-			return nil, nil, inFile(file, settings.name, err)
-		}
-		made, err := vendor.New(vendor.Options{
-			Peer: p.peer, Store: p.store, Module: module, Vault: vault, Log: p.log,
-			Decorators:     decorators.Options{Log: p.log.Named(settings.module), Scrub: p.scrubber.Text},
-			Directory:      filepath.Join(p.directory, "work"),
-			OfferValidity:  time.Duration(p.intervals.Offers),
-			ReconcileEvery: time.Duration(p.intervals.Reconcile),
+		made, closes, err := standalone.New(ctx, all.Kinds(), account, standalone.Place{
+			Peer: p.peer, Store: p.store, Log: p.log, Directory: p.directory, Scrubber: p.scrubber,
+			OfferValidity: time.Duration(p.intervals.Offers), ReconcileEvery: time.Duration(p.intervals.Reconcile),
 		})
 		if err != nil {
-			return nil, nil, errors.Join(err, closes())
+			return nil, nil, inFile(file, account.Name, err)
 		}
 		return made, closes, nil
 	}
-}
-
-// makeModule makes the module with a store of its own, apart from the agent's.
-func makeModule(
-	ctx context.Context, settings vendorConfiguration, vault *services.Vault, p parts,
-) (vendormodules.Module, func() error, error) {
-	kind, err := vendormodules.FindKind(all.Kinds(), settings.module)
-	if err != nil {
-		return nil, nil, err
-	}
-	program, err := os.Executable()
-	if err != nil {
-		return nil, nil, fmt.Errorf("find this program: %w", err)
-	}
-	directory := filepath.Join(p.directory, settings.module)
-	if err := makeDirectory(directory); err != nil {
-		return nil, nil, err
-	}
-	kept, err := store.OpenSQLite(ctx, filepath.Join(p.directory, settings.module+".db"))
-	if err != nil {
-		return nil, nil, err
-	}
-	module, err := kind.New(ctx, settings.node, vendormodules.Environment{
-		Vendor: settings.name, Agency: p.peer.Agency(), Directory: directory, Program: program,
-		Credentials: p.scrubber.Credentials(vault), Store: kept, Log: p.log.Named(settings.module), Now: time.Now, HTTP: http.DefaultTransport,
-	})
-	if err != nil {
-		return nil, nil, errors.Join(err, kept.Close())
-	}
-	return module, func() error { return errors.Join(module.Close(), kept.Close()) }, nil
 }

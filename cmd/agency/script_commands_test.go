@@ -116,6 +116,21 @@ func crash(script *testscript.TestScript, _ bool, arguments []string) {
 	end(script, arguments[0], os.Kill)
 }
 
+// waitFor waits until a program has ended by itself, with exit code 0, and puts what it has printed into NAME.out.
+func waitFor(script *testscript.TestScript, _ bool, arguments []string) {
+	known := running(script)
+	ended, runs := known.processes[arguments[0]]
+	if !runs {
+		script.Fatalf("%s does not run", arguments[0])
+	}
+	delete(known.processes, arguments[0])
+	<-ended.ended
+	if err := ended.command.Wait(); err != nil {
+		script.Fatalf("%s: %v\n%s", arguments[0], err, ended.output())
+	}
+	script.Check(os.WriteFile(script.MkAbs(arguments[0]+".out"), []byte(ended.output()), 0o600))
+}
+
 func end(script *testscript.TestScript, name string, signal os.Signal) *program {
 	known := running(script)
 	stopped, runs := known.processes[name]
@@ -135,9 +150,19 @@ func (b *background) clean() {
 	if len(b.processes) == 0 {
 		return
 	}
+	removeEverything(b.environment)
+	for _, left := range b.processes {
+		_ = left.command.Process.Signal(syscall.SIGTERM)
+		<-left.ended
+		_ = left.command.Wait()
+	}
+}
+
+// removeEverything removes every deployment of the agency that an environment leads to, if one runs.
+func removeEverything(environment []string) {
 	agency := func(arguments ...string) []byte {
 		command := exec.Command("agency", arguments...)
-		command.Env = b.environment
+		command.Env = environment
 		output, _ := command.Output() // nothing to clean where nothing answers
 		return output
 	}
@@ -146,11 +171,6 @@ func (b *background) clean() {
 		for _, deployment := range status.Deployments {
 			agency("remove", "-y", deployment.Descriptor.Name)
 		}
-	}
-	for _, left := range b.processes {
-		_ = left.command.Process.Signal(syscall.SIGTERM)
-		<-left.ended
-		_ = left.command.Wait()
 	}
 }
 
@@ -167,6 +187,7 @@ var changing = []struct {
 	{regexp.MustCompile(`"elapsed": "[^"]*"`), `"elapsed": "SPAN"`},
 	{regexp.MustCompile(`in [0-9.]+ (us|ms|s)\b`), "in SPAN"},
 	{regexp.MustCompile(`\b(U[A-Z2-7]{55}|X[A-Z2-7]{55}|A[A-Z2-7]{55})\b`), "NKEY"},
+	{regexp.MustCompile(`is not a module; there is .*`), "is not a module; there is MODULES"},
 	{regexp.MustCompile(`"go": "[^"]*"|"platform": "[^"]*"`), `"built": "SOMEHOW"`},
 }
 

@@ -37,7 +37,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "start": start, "quit": quit, "crash": crash, "tidy": tidy, "nowhere": nowhere,
+			"exits": exits, "start": start, "quit": quit, "crash": crash, "wait-for": waitFor, "tidy": tidy, "nowhere": nowhere,
 		},
 	})
 }

@@ -63,6 +63,8 @@ func (s *session) report(err error, format present.Format) error {
 		return nil
 	case errors.As(err, &status):
 		return err // the command has said what there was to say
+	case hasTold(err):
+		return err
 	case format == present.FormatJSON || format == present.FormatYAML:
 		if present.Document(s.err, format, documentOf(err)) == nil {
 			return err

@@ -15,8 +15,10 @@ const summary = "Cloud Agency finds, agrees, provisions and watches cloud resour
 
 // verbs is the command line.
 type verbs struct {
-	Up   upVerb   `cmd:"" group:"agency" help:"Run an agency in the foreground: bus, store and every agent."`
-	Demo demoVerb `cmd:"" group:"agency" help:"Show everything, on this machine, in a directory that goes away again."`
+	Up    upVerb    `cmd:"" group:"agency" help:"Run an agency in the foreground: bus, store and every agent."`
+	Init  initVerb  `cmd:"" group:"agency" help:"Write a first configuration and a first descriptor."`
+	Check checkVerb `cmd:"" group:"agency" help:"Check everything an agency needs: what is wrong, and what to do."`
+	Demo  demoVerb  `cmd:"" group:"agency" help:"Show everything, on this machine, in a directory that goes away again."`
 
 	Validate   validateVerb   `cmd:"" group:"negotiate" help:"Check descriptors; sends nothing."`
 	Vendors    vendorsVerb    `cmd:"" group:"negotiate" help:"List the vendors and what they have free."`
@@ -27,25 +29,33 @@ type verbs struct {
 	Reject     rejectVerb     `cmd:"" group:"negotiate" help:"Give a call up."`
 	Descriptor descriptorVerb `cmd:"" group:"negotiate" help:"Print the deployment descriptor that was agreed on."`
 
-	Deploy    deployVerb    `cmd:"" group:"run" help:"Create what was agreed on."`
-	Status    statusVerb    `cmd:"" group:"run" help:"Show deployments, or one of them in detail."`
-	Resources resourcesVerb `cmd:"" group:"run" help:"Ask the vendors what exists."`
-	Scale     scaleVerb     `cmd:"" group:"run" help:"Bring a class to a count within its range."`
-	Remove    removeVerb    `cmd:"" group:"run" help:"Remove a deployment and end its agreements."`
-	Start     startVerb     `cmd:"" group:"run" help:"Start machines that were stopped."`
-	Stop      stopVerb      `cmd:"" group:"run" help:"Stop machines; they stay stopped until started."`
-	Reboot    rebootVerb    `cmd:"" group:"run" help:"Reboot machines, one after another."`
-	Delete    deleteVerb    `cmd:"" group:"run" help:"Delete one machine."`
-	Attach    attachVerb    `cmd:"" group:"run" help:"Attach a volume to a machine."`
-	Detach    detachVerb    `cmd:"" group:"run" help:"Detach a volume from a machine."`
-	Exec      execVerb      `cmd:"" group:"run" help:"Run a command in a machine."`
-	Copy      copyVerb      `cmd:"" group:"run" help:"Copy files to a machine or from one."`
-	Console   consoleVerb   `cmd:"" group:"run" help:"Show what a machine has printed."`
-	Events    eventsVerb    `cmd:"" group:"run" help:"Tell what happened."`
-	Watch     watchVerb     `cmd:"" group:"run" help:"Wait for an operation, by its id."`
+	Deploy       deployVerb       `cmd:"" group:"run" help:"Create what was agreed on."`
+	Status       statusVerb       `cmd:"" group:"run" help:"Show deployments, or one of them in detail."`
+	Resources    resourcesVerb    `cmd:"" group:"run" help:"Ask the vendors what exists."`
+	Scale        scaleVerb        `cmd:"" group:"run" help:"Bring a class to a count within its range."`
+	Remove       removeVerb       `cmd:"" group:"run" help:"Remove a deployment and end its agreements."`
+	Start        startVerb        `cmd:"" group:"run" help:"Start machines that were stopped."`
+	Stop         stopVerb         `cmd:"" group:"run" help:"Stop machines; they stay stopped until started."`
+	Reboot       rebootVerb       `cmd:"" group:"run" help:"Reboot machines, one after another."`
+	Delete       deleteVerb       `cmd:"" group:"run" help:"Delete one machine."`
+	Attach       attachVerb       `cmd:"" group:"run" help:"Attach a volume to a machine."`
+	Detach       detachVerb       `cmd:"" group:"run" help:"Detach a volume from a machine."`
+	Exec         execVerb         `cmd:"" group:"run" help:"Run a command in a machine."`
+	Copy         copyVerb         `cmd:"" group:"run" help:"Copy files to a machine or from one."`
+	Console      consoleVerb      `cmd:"" group:"run" help:"Show what a machine has printed."`
+	Agreements   agreementsVerb   `cmd:"" group:"run" help:"List agreements and what they guarantee."`
+	Applications applicationsVerb `cmd:"" group:"run" help:"List everything that has a name, from its call on."`
+	Diff         diffVerb         `cmd:"" group:"run" help:"Compare a descriptor with what runs, and what is recorded with what exists."`
+	Export       exportVerb       `cmd:"" group:"run" help:"Write everything about a deployment to files."`
+	Logs         logsVerb         `cmd:"" group:"run" help:"Show what agents logged."`
+	Events       eventsVerb       `cmd:"" group:"run" help:"Tell what happened."`
+	Watch        watchVerb        `cmd:"" group:"run" help:"See deployments change, or wait for an operation."`
 
-	Credentials credentialsVerb `cmd:"" group:"keep" help:"Store, list and remove what vendors need to act for you."`
+	Credentials credentialsVerb `cmd:"" group:"keep" help:"Store, list, check and remove what vendors need to act for you."`
 	Enrol       enrolVerb       `cmd:"" group:"keep" help:"Give an agent its identity: writes its credentials file."`
+	Completion  completionVerb  `cmd:"" group:"keep" help:"Print a script that completes command lines."`
+	Complete    completeVerb    `cmd:"" hidden:""`
+	Conformance conformanceVerb `cmd:"" group:"keep" help:"Put a vendor's agent through the protocol."`
 	Version     versionVerb     `cmd:"" group:"keep" help:"Print the version."`
 
 	Bus      busVerb      `cmd:"" group:"roles" help:"Run the bus alone."`
@@ -72,7 +82,7 @@ type reading struct {
 }
 
 // AfterApply is called when the flags are read. A wide table is a table on a wide screen.
-func (r *reading) AfterApply(s *session) error {
+func (r *reading) AfterApply(s *session) error { //nolint:unparam // the parser wants it
 	if r.Output == present.FormatWide {
 		r.Output, s.wide, s.screen.Width = present.FormatTable, true, present.NoLimit
 	}

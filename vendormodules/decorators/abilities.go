@@ -6,6 +6,7 @@ import (
 
 	"github.com/cloud-agency/agency/sla"
 	"github.com/cloud-agency/agency/vendormodules"
+	"github.com/cloud-agency/agency/vendormodules/services"
 )
 
 // Abilities implements vendormodules.Wrapper: those of the module inside, each surrounded as the contract is.
@@ -32,6 +33,9 @@ func (l *layer) Abilities() vendormodules.Abilities {
 	}
 	if inside.Files != nil {
 		abilities.Files = files{l, inside.Files}
+	}
+	if inside.Credentials != nil {
+		abilities.Credentials = credentialChecker{l, inside.Credentials}
 	}
 	return abilities
 }
@@ -131,4 +135,14 @@ func (f files) ReadFiles(ctx context.Context, id, path string) (io.ReadCloser, e
 func (f files) WriteFiles(ctx context.Context, id string, archive io.Reader) error {
 	return f.layer.surround(ctx, call{operation: WriteFiles, subject: id, unrepeatable: true, long: true},
 		func(ctx context.Context) error { return f.inside.WriteFiles(ctx, id, archive) })
+}
+
+type credentialChecker struct {
+	layer  *layer
+	inside vendormodules.CredentialChecker
+}
+
+func (c credentialChecker) CheckCredential(ctx context.Context, scope services.Scope) error {
+	return c.layer.surround(ctx, call{operation: CheckCredential, subject: scope.String()},
+		func(ctx context.Context) error { return c.inside.CheckCredential(ctx, scope) })
 }

@@ -29,6 +29,8 @@ const (
 	Execute    Operation = "execute"
 	ReadFiles  Operation = "read-files"
 	WriteFiles Operation = "write-files"
+	// CheckCredential is about a scope, which tells nothing of the credential.
+	CheckCredential Operation = "check-credential"
 )
 
 // call is one call of a module, as a decorator sees it.

@@ -1,10 +1,13 @@
 package simulated_test
 
 import (
+	"os"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/cloud-agency/agency/descriptors/quantity"
+	"github.com/cloud-agency/agency/vendormodules"
 	"github.com/cloud-agency/agency/vendormodules/services"
 	"github.com/cloud-agency/agency/vendormodules/simulated"
 )
@@ -41,5 +44,23 @@ func TestFaultsOfConfiguration(t *testing.T) {
 	}
 	if _, err := simulatedModule(t, "", nil); err == nil {
 		t.Error("opened without a store")
+	}
+}
+
+// TestDocumentedConfiguration opens a module with the configuration that the design page shows.
+func TestDocumentedConfiguration(t *testing.T) {
+	page, err := os.ReadFile("../../docs/design/simulated.md")
+	must(t, err)
+	_, block, found := strings.Cut(string(page), "```yaml\n")
+	block, _, ended := strings.Cut(block, "```")
+	if !found || !ended {
+		t.Fatal("the page shows no configuration")
+	}
+	module, err := simulatedModule(t, block, openStore(t))
+	must(t, err)
+	told, err := module.Capacity(t.Context())
+	must(t, err)
+	if want := (vendormodules.Usage{Instances: 100, Cores: 400, Memory: 2 * quantity.TiB}); told != want {
+		t.Errorf("it tells of %+v, want %+v", told, want)
 	}
 }

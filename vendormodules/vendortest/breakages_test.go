@@ -11,6 +11,7 @@ import (
 	"github.com/cloud-agency/agency/descriptors"
 	"github.com/cloud-agency/agency/sla"
 	"github.com/cloud-agency/agency/vendormodules"
+	"github.com/cloud-agency/agency/vendormodules/services"
 	"github.com/cloud-agency/agency/vendormodules/vendortest/memory"
 )
 
@@ -28,6 +29,7 @@ type (
 	fixed       struct{ *memory.Module }
 	silent      struct{ *memory.Module }
 	stuck       struct{ *memory.Module }
+	trusting    struct{ *memory.Module }
 	vague       struct{ *memory.Module }
 	cheerful    struct{ *memory.Module }
 	mute        struct{ *memory.Module }
@@ -71,6 +73,8 @@ func (fixed) SetTargets(ctx context.Context, id string, targets []vendormodules.
 func (silent) Console(context.Context, string) (io.ReadCloser, error) {
 	return io.NopCloser(strings.NewReader("")), nil
 }
+
+func (trusting) CheckCredential(ctx context.Context, _ services.Scope) error { return ctx.Err() }
 
 func (stuck) List(ctx context.Context) ([]vendormodules.Resource, error) {
 	return nil, errors.New("the second page is missing")
@@ -320,11 +324,14 @@ var breakages = map[string]breakage{
 	"keeps its first targets": with("set-targets", "the balancer serves", func(module original) changed {
 		return fixed{module}
 	}),
-	"measures nonsense":       with("measure", "is no measure", func(module original) changed { return unmeasured{module} }),
 	"knows no exit codes":     with("execute", "false ends with exit code 0", func(module original) changed { return cheerful{module} }),
 	"loses output":            with("execute", "echo ends with 0 and prints \"\"", func(module original) changed { return mute{module} }),
 	"hides that it gave up":   with("execute", "beyond its context", func(module original) changed { return endless{module} }),
 	"keeps no files":          with("files", "ReadFiles of /vendortest", func(module original) changed { return fleeting{module} }),
 	"finds what is not there": with("files", "ReadFiles of no file", func(module original) changed { return secretive{module} }),
-	"shows no console":        with("console", "the console shows", func(module original) changed { return silent{module} }),
+	"measures nonsense":       with("measure", "is no measure", func(module original) changed { return unmeasured{module} }),
+	"takes any credential": with("credentials", "CheckCredential of one that the cloud does not take", func(module original) changed {
+		return trusting{module}
+	}),
+	"shows no console": with("console", "the console shows", func(module original) changed { return silent{module} }),
 }

@@ -25,6 +25,7 @@ func ExampleCapabilities() {
 	// console        yes
 	// execute        yes
 	// files          yes
+	// credentials    yes
 	// create-token   yes
 	// isolation      no: its description promises none
 }

@@ -23,6 +23,9 @@ type Provider struct {
 
 	// Scripts, if there is a way to say what a machine does, let the suite prove consoles and the data on volumes.
 	Scripts Scripts
+	// Credential makes the cloud take the account's credential, as it does at first, or not. A module that tries
+	// credentials needs it.
+	Credential func(t *testing.T, takes bool)
 	// Target starts something that a balancer of the account can reach and that answers by its name. Together with Fetch
 	// it lets the suite prove balancers. LocalTarget does for clouds on this machine.
 	Target func(t *testing.T, name string) vendormodules.Target

@@ -22,7 +22,7 @@ func Run(t *testing.T, provider Provider) {
 	if err := module.Close(); err != nil {
 		t.Errorf("Close: %v", err)
 	}
-	provider.check(t, description)
+	provider.check(t, description, abilities)
 
 	for _, test := range tests(description, abilities) {
 		t.Run(test.name, func(t *testing.T) { test.prove(newBench(t, provider)) })
@@ -30,12 +30,15 @@ func Run(t *testing.T, provider Provider) {
 }
 
 // check fails the test if the provider does not say enough.
-func (p Provider) check(t *testing.T, description vendormodules.Description) {
+func (p Provider) check(t *testing.T, description vendormodules.Description, abilities vendormodules.Abilities) {
 	t.Helper()
 	for _, kind := range description.Types {
 		if _, given := p.Classes[kind]; !given && kind != descriptors.Cluster {
 			t.Fatalf("the module creates %s, and the provider has no class of it", kind)
 		}
+	}
+	if abilities.Credentials != nil && p.Credential == nil {
+		t.Fatal("the module tries credentials, and the provider has no Credential")
 	}
 	if len(description.Types) == 0 {
 		t.Fatal("the module creates nothing: its description has no types")
@@ -87,6 +90,7 @@ func tests(description vendormodules.Description, abilities vendormodules.Abilit
 	add(abilities.Console != nil, "console", proveConsole)
 	add(abilities.Executor != nil, "execute", proveExecute)
 	add(abilities.Files != nil, "files", proveFiles)
+	add(abilities.Credentials != nil, "credentials", proveCredentials)
 	return all
 }
 

@@ -204,3 +204,38 @@ func TestWrapHangs(t *testing.T) {
 		}
 	}
 }
+
+func TestTableGivesUpColumnsBeforeItBreaksWords(t *testing.T) {
+	var out bytes.Buffer
+	s := screen(&out)
+	s.Width = 40
+	at := "2026-11-21T08:15:54Z"
+	gap := s.Table(present.Columns("NAME", "?FLAVOR", "UNTIL"), [][]string{{"ptc-athens", "load-balancer", at}})
+	want := "  NAME        UNTIL\n  ptc-athens  " + at + "\n"
+	if out.String() != want || gap != "  " {
+		t.Errorf("got\n%swant\n%swith the gap %q", out.String(), want, gap)
+	}
+	out.Reset()
+	s.Width = 20
+	s.Table(present.Columns("NAME", "UNTIL"), [][]string{{"ptc-athens", at}})
+	if !strings.Contains(out.String(), at) {
+		t.Errorf("a word is broken:\n%s", out.String())
+	}
+}
+
+func TestSentencesOfAgentsAreRounded(t *testing.T) {
+	if got := present.Sentence("1 needs 30GiB memory, 24684096KiB are free"); got != "1 needs 30 GiB memory, 23.5 GiB are free" {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestPlainProgressTellsAStateOnce(t *testing.T) {
+	var out bytes.Buffer
+	progress := present.NewProgress(screen(&out))
+	progress.Show(present.Step{Name: "web-1", State: "running", Note: "127.0.0.2"})
+	progress.Show(present.Step{Name: "web-1", State: "running", Note: "127.0.0.2 again"})
+	progress.Show(present.Step{Name: "web-1", State: "gone"}, present.Step{Name: "web-1", State: "gone"})
+	if want := "web-1     running    127.0.0.2\nweb-1     gone\n"; out.String() != want {
+		t.Errorf("got\n%swant\n%s", out.String(), want)
+	}
+}

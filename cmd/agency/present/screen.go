@@ -43,6 +43,19 @@ func NewScreen(writer io.Writer, plain bool, now func() time.Time) *Screen {
 	return screen
 }
 
+// Height is how many lines a live screen has, 0 if that is not known.
+func (s *Screen) Height() int {
+	file, isFile := s.writer.(*os.File)
+	if !s.Live || !isFile {
+		return 0
+	}
+	_, height, err := term.GetSize(int(file.Fd()))
+	if err != nil {
+		return 0
+	}
+	return height
+}
+
 // Write implements io.Writer.
 func (s *Screen) Write(data []byte) (int, error) { return s.writer.Write(data) }
 

@@ -1,5 +1,5 @@
 // Command schemagen writes the JSON Schemas of the descriptors from their Go types, for editors and for programs that
-// write descriptors. It is run by "go generate" in the package descriptors.
+// write descriptors, and the page about them for people. It is run by "go generate" in the package descriptors.
 //
 // A schema says what can be written where. What must fit together, such as names of other classes, only the agency
 // checks.
@@ -23,7 +23,7 @@ const packagePath = "github.com/cloud-agency/agency/descriptors"
 
 func main() {
 	if len(os.Args) != 2 {
-		fmt.Fprintln(os.Stderr, "usage: schemagen DIRECTORY, run in the directory of the package descriptors")
+		fmt.Fprintln(os.Stderr, "usage: schemagen DOCS, run in the directory of the package descriptors")
 		os.Exit(2)
 	}
 	if err := write(os.Args[1]); err != nil {
@@ -32,15 +32,23 @@ func main() {
 	}
 }
 
-// write puts every schema into a directory.
-func write(directory string) error {
+// write puts every schema and the reference into the directory of the documentation.
+func write(docs string) error {
 	schemas, err := generate()
 	if err != nil {
 		return err
 	}
+	page, err := reference(schemas["application.schema.json"])
+	if err != nil {
+		return err
+	}
+	files := map[string][]byte{"descriptor-reference.md": page}
 	for name, schema := range schemas {
-		if err := os.WriteFile(filepath.Join(directory, name), schema, 0o644); err != nil { //nolint:gosec // public
-			return fmt.Errorf("write schema: %w", err)
+		files[filepath.Join("schemas", name)] = schema
+	}
+	for name, content := range files {
+		if err := os.WriteFile(filepath.Join(docs, name), content, 0o644); err != nil { //nolint:gosec // public
+			return fmt.Errorf("write %s: %w", name, err)
 		}
 	}
 	return nil

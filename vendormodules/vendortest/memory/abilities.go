@@ -11,6 +11,7 @@ import (
 	"github.com/cloud-agency/agency/descriptors"
 	"github.com/cloud-agency/agency/sla"
 	"github.com/cloud-agency/agency/vendormodules"
+	"github.com/cloud-agency/agency/vendormodules/services"
 )
 
 var (
@@ -22,6 +23,8 @@ var (
 	_ vendormodules.Console  = (*Module)(nil)
 	_ vendormodules.Executor = (*Module)(nil)
 	_ vendormodules.Files    = (*Module)(nil)
+
+	_ vendormodules.CredentialChecker = (*Module)(nil)
 )
 
 // Start implements vendormodules.Power.
@@ -127,4 +130,14 @@ func (m *Module) Console(ctx context.Context, id string) (io.ReadCloser, error) 
 		return nil, err
 	}
 	return io.NopCloser(strings.NewReader(printed)), nil
+}
+
+// CheckCredential implements vendormodules.CredentialChecker.
+func (m *Module) CheckCredential(ctx context.Context, scope services.Scope) error {
+	return m.cloud.call(ctx, "check-credential", func() error {
+		if m.cloud.locked {
+			return fmt.Errorf("credential for %s: %w", scope, vendormodules.ErrAuthentication)
+		}
+		return nil
+	})
 }

@@ -20,6 +20,7 @@ type Cloud struct {
 	records map[string]*record
 	faults  map[string][]Fault
 	calls   map[string]int
+	locked  bool
 }
 
 // Fault is how one call goes wrong.
@@ -63,6 +64,13 @@ func (c *Cloud) Calls(operation string) int {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
 	return c.calls[operation]
+}
+
+// TakeCredentials makes the cloud take the credentials of its users, as it does at first, or none of them.
+func (c *Cloud) TakeCredentials(takes bool) {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	c.locked = !takes
 }
 
 // Count says how many resources exist, whoever they belong to.

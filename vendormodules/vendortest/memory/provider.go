@@ -44,7 +44,8 @@ func Provider(wrap func(*Cloud, *Module) vendormodules.Module) vendortest.Provid
 			},
 			Show: func(class descriptors.Class, path string) descriptors.Class { return command(class, "show "+path) },
 		},
-		Target: func(_ *testing.T, name string) vendormodules.Target { return vendormodules.Target{Name: name} },
+		Credential: func(_ *testing.T, takes bool) { cloud.TakeCredentials(takes) },
+		Target:     func(_ *testing.T, name string) vendormodules.Target { return vendormodules.Target{Name: name} },
 		Fetch: func(_ context.Context, balancer vendormodules.Resource, _ descriptors.Class) (string, error) {
 			return cloud.Fetch(balancer.ID)
 		},

@@ -1,0 +1,199 @@
+package conformance_test
+
+import (
+	"context"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+
+	"github.com/cloud-agency/agency/agents/conformance"
+	"github.com/cloud-agency/agency/descriptors"
+	"github.com/cloud-agency/agency/proto"
+	"github.com/cloud-agency/agency/sla"
+)
+
+const (
+	someCommand = "create, list, delete"
+	allRights   = "it tries nothing on the bus that it may not"
+	soundEvents = "events are signed, whole, and on subjects of its own"
+)
+
+// changed is an answer with its content changed.
+func changed[C proto.Content](answer proto.Message, change func(*C)) proto.Message {
+	content, err := proto.Decode[C](answer)
+	if err != nil {
+		return answer // a refusal
+	}
+	change(&content)
+	if proto.Encode(&answer, content) != nil {
+		return proto.Message{}
+	}
+	return answer
+}
+
+type exchange = func(proto.Message) proto.Message
+
+// on spoils the messages of one performative.
+func on(performative proto.Performative, spoil func(*imposter, proto.Message, exchange) proto.Message) spoiling {
+	return spoiling{message: func(i *imposter, message proto.Message, forward func(proto.Message) proto.Message) proto.Message {
+		if message.Performative != performative {
+			return forward(message)
+		}
+		return spoil(i, message, forward)
+	}}
+}
+
+// imposters are the ways in which a vendor agent may go wrong, each with the checks that must find out, after others that
+// it passes.
+var imposters = map[string]struct {
+	spoiling
+	passes, fails []string
+}{
+	"believes whoever writes": {
+		spoiling: spoiling{credulous: true},
+		fails: []string{
+			"an unsigned message has no effect", "a message with another's signature has no effect", "a message with an altered body has no effect",
+			"a message to another receiver has no effect", "an expired message has no effect and is refused", "a message that comes again has no effect",
+		},
+	},
+	"forgets what it has proposed": {
+		spoiling: on(proto.CallForProposal, func(_ *imposter, message proto.Message, forward exchange) proto.Message {
+			return changed(forward(message), func(proposal *sla.Proposal) { proposal.ID = ulid.Make().String() })
+		}),
+		passes: []string{"a call is answered with a proposal"},
+		fails:  []string{"the same call gets the same proposal", "the same call at the same time gets one proposal"},
+	},
+	"promises the same capacity to everybody": {
+		spoiling: on(proto.CallForProposal, func(_ *imposter, message proto.Message, forward exchange) proto.Message {
+			call := changed(message, func(call *descriptors.CallForProposals) { call.Advisory = true })
+			return changed(forward(call), func(proposal *sla.Proposal) { proposal.Held = true })
+		}),
+		passes: []string{"a call is answered with a proposal"},
+		fails:  []string{"no capacity is offered twice"},
+	},
+	"answers in another conversation": {
+		spoiling: on(proto.CallForProposal, func(_ *imposter, message proto.Message, forward exchange) proto.Message {
+			answer := forward(message)
+			answer.Conversation = "another"
+			return answer
+		}),
+		fails: []string{"an answer belongs to its question"},
+	},
+	"answers another call": {
+		spoiling: on(proto.CallForProposal, func(_ *imposter, message proto.Message, forward exchange) proto.Message {
+			return changed(forward(message), func(proposal *sla.Proposal) { proposal.Call = ulid.Make().String() })
+		}),
+		fails: []string{"a call is answered with a proposal"},
+	},
+	"forgets what was cancelled": {
+		spoiling: on(proto.Cancel, func(_ *imposter, message proto.Message, _ exchange) proto.Message {
+			return proto.Answer(message, proto.Inform, sla.Agreement{State: sla.AgreementTerminated, Ended: time.Now()})
+		}),
+		fails: []string{"offered: cancel leaves a tombstone", "accept and cancel at the same time end in no agreement"},
+	},
+	"takes any terms": {
+		spoiling: on(proto.AcceptProposal, func(_ *imposter, message proto.Message, forward exchange) proto.Message {
+			acceptance, err := proto.Decode[proto.Acceptance](message)
+			if answer := forward(message); err != nil || answer.Performative == proto.Inform {
+				return answer
+			}
+			acceptance.Agreement.State, acceptance.Agreement.Agreed = sla.AgreementObserved, time.Now()
+			return proto.Answer(message, proto.Inform, acceptance.Agreement)
+		}),
+		passes: []string{"offered: accept is observed"},
+		fails:  []string{"offered: a lower price fails", "offered: a larger count fails", "unknown: accept fails", "observed: another agreement fails"},
+	},
+	"forgets the commands it was given": {
+		spoiling: on(proto.Request, func(_ *imposter, message proto.Message, forward exchange) proto.Message {
+			message.Command = ulid.Make().String()
+			return forward(message)
+		}),
+		fails: []string{"a repeat of a command has the same outcome", someCommand},
+	},
+	"heeds no sequence": {
+		spoiling: on(proto.Request, func(i *imposter, message proto.Message, forward exchange) proto.Message {
+			if _, known := i.notes[message.Command]; !known {
+				i.notes[message.Command] = message.Command
+				message.Sequence += uint64(1000 * i.count)
+			}
+			return forward(message)
+		}),
+		passes: []string{someCommand},
+		fails:  []string{"a sequence that is not above the last is refused"},
+	},
+	"doubles what it creates": {
+		spoiling: on(proto.QueryRef, func(_ *imposter, message proto.Message, forward exchange) proto.Message {
+			return changed(forward(message), func(list *proto.ResourceList) {
+				list.Resources = slices.Concat(list.Resources, list.Resources)
+			})
+		}),
+		fails: []string{someCommand, "copies of a create at the same time create once"},
+	},
+	"says nothing of how commands end": {
+		spoiling: spoiling{silent: true},
+		passes:   []string{someCommand},
+		fails:    []string{"the end of a command is told", soundEvents},
+	},
+	"tells what nobody signed": {
+		spoiling: spoiling{once: func(i *imposter) {
+			i.spoil.message = func(i *imposter, message proto.Message, forward func(proto.Message) proto.Message) proto.Message {
+				_ = i.connection.Publish("evt."+vendorName+".command.done", []byte("{}"))
+				return forward(message)
+			}
+		}},
+		passes: []string{someCommand},
+		fails:  []string{soundEvents},
+	},
+	"gives orders to others": {
+		spoiling: spoiling{once: func(i *imposter) { must(i.t, i.connection.Publish("broker.command", nil)) }},
+		passes:   []string{someCommand},
+		fails:    []string{allRights},
+	},
+	"listens to others": {
+		spoiling: spoiling{once: func(i *imposter) {
+			_, err := i.connection.SubscribeSync("vendor.*.cfp")
+			must(i.t, err)
+		}},
+		passes: []string{someCommand},
+		fails:  []string{allRights},
+	},
+}
+
+// TestImpostersAreFoundOut puts agents through the checks that each go wrong in one way.
+func TestImpostersAreFoundOut(t *testing.T) {
+	for name, one := range imposters {
+		t.Run(name, func(t *testing.T) {
+			imposter := newImposter(t, one.spoiling)
+			report := run(t, conformance.Options{
+				Bench: imposter.bench, Only: slices.Concat(one.passes, one.fails), Patience: 5 * time.Second, CommandPatience: 10 * time.Second,
+			})
+			for _, check := range report.Checks {
+				want := conformance.Passed
+				if slices.Contains(one.fails, check.Name) {
+					want = conformance.Failed
+				}
+				if check.Result != want {
+					t.Errorf("%s: %s, want %s: %s", check.Name, check.Result, want, check.Reason)
+				}
+			}
+		})
+	}
+}
+
+// TestAnAgentThatForgetsIsFoundOut restarts one without its records.
+func TestAnAgentThatForgetsIsFoundOut(t *testing.T) {
+	bench := openBench(t)
+	agent := newHouse(t, bench.Credentials(), inMemory())
+	report := run(t, conformance.Options{
+		Bench: bench, Only: []string{"what was agreed and done survives a restart"},
+		Restart: func(ctx context.Context) error {
+			agent.directory = t.TempDir()
+			return agent.restart(ctx)
+		},
+	})
+	if report.Failed != 1 {
+		t.Errorf("%d checks failed", report.Failed)
+	}
+}
