@@ -78,23 +78,25 @@ const (
 	LoadBalancer ResourceType = "load-balancer"
 	// Cluster is a set of equal computes that is scaled as one.
 	Cluster ResourceType = "cluster"
+	// MapReduce is one job over one input: workers that are scaled as one, and what coordinates them.
+	MapReduce ResourceType = "map-reduce"
 )
 
 // RunsMachines says whether a class of this type is made of computes.
-func (t ResourceType) RunsMachines() bool { return t == Compute || t == Cluster }
+func (t ResourceType) RunsMachines() bool { return t == Compute || t == Cluster || t == MapReduce }
 
 // Class is a resource class: what every resource created for it is like. Which fields a class may have follows from its
 // type; the fields of other types are refused.
 type Class struct {
 	// Type of the resources, from which the other fields follow.
-	Type ResourceType `json:"type" yaml:"type" validate:"required,oneof=compute volume network load-balancer cluster"`
+	Type ResourceType `json:"type" yaml:"type" validate:"required,oneof=compute volume network load-balancer cluster map-reduce"`
 	// Place says where the class may run; anywhere by default.
 	Place Placement `json:"place,omitzero" yaml:"place,omitempty"`
 	// Isolation "required" refuses vendors that cannot keep this class's machines, volumes and networks apart from
 	// others'.
 	Isolation string `json:"isolation,omitempty" yaml:"isolation,omitempty" validate:"omitempty,oneof=required"`
 
-	// Compute and cluster.
+	// Compute, cluster and the workers of map-reduce.
 
 	// Image by name; every vendor resolves it to what it calls that image.
 	Image string `json:"image,omitempty" yaml:"image,omitempty"`
@@ -150,6 +152,24 @@ type Class struct {
 	Protocol string `json:"protocol,omitempty" yaml:"protocol,omitempty" validate:"omitempty,oneof=http tcp"`
 	// Check tells targets that are healthy from those that get no requests.
 	Check Check `json:"check,omitzero" yaml:"check,omitempty"`
+
+	// Map-reduce.
+
+	// Input to read: paths beside the descriptor, uploaded like files. One that ends in a slash is a directory, all of
+	// which is read.
+	Input Names `json:"input,omitempty" yaml:"input,omitempty"`
+	// Mapper is a command that reads lines of input and writes lines of a key, a tab and a value.
+	Mapper string `json:"mapper,omitempty" yaml:"mapper,omitempty"`
+	// Combiner is a command that reads one mapper's lines sorted by key, and writes fewer of them. None if empty.
+	Combiner string `json:"combiner,omitempty" yaml:"combiner,omitempty"`
+	// Reducer is a command that reads the lines of all mappers sorted by key, and writes the output.
+	Reducer string `json:"reducer,omitempty" yaml:"reducer,omitempty"`
+	// Reducers is how many parts the output has, 1 by default: a key's lines all go to one of them.
+	Reducers int `json:"reducers,omitempty" yaml:"reducers,omitempty" validate:"min=0,max=1000"`
+	// Split is about how much input one mapper reads, 16MiB by default, at least 1KiB. Lines are not divided.
+	Split quantity.Bytes `json:"split,omitempty" yaml:"split,omitempty"`
+	// Attempts is how often one task may be tried before the job fails, 4 by default.
+	Attempts int `json:"attempts,omitempty" yaml:"attempts,omitempty" validate:"min=0,max=100"`
 }
 
 // Instances is the range of how many resources the class stands for when nothing depends on another class: its count

@@ -29,6 +29,7 @@ func Call(application Application, id string, round int, replyBy time.Time) Call
 	classes := make(map[string]Class, len(application.Resources))
 	for name, class := range application.Resources {
 		class.Files, class.Run, class.Environment, class.UserData = nil, nil, nil, ""
+		class.Input, class.Mapper, class.Combiner, class.Reducer = nil, "", "", ""
 		class.Place.Vendors = VendorFilter{}
 		classes[name] = class
 	}

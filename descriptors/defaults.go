@@ -1,6 +1,7 @@
 package descriptors
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/cloud-agency/agency/descriptors/quantity"
@@ -13,6 +14,9 @@ const (
 	DefaultArchitecture                    = "x86_64"
 	DefaultProtocol                        = "http"
 	DefaultCheckInterval                   = quantity.Duration(time.Second)
+	DefaultReducers                        = 1
+	DefaultSplit                           = 16 * quantity.MiB
+	DefaultAttempts                        = 4
 )
 
 // WithDefaults is the application with everything filled in that was left out and has a default. The application
@@ -75,8 +79,18 @@ func (c Class) WithDefaults() Class {
 		return c.withMachineDefaults()
 	case LoadBalancer:
 		return c.withBalancerDefaults()
+	case MapReduce:
+		return c.withJobDefaults()
 	}
 	return c
+}
+
+func (c Class) withJobDefaults() Class {
+	c.Image = cmp.Or(c.Image, MapReduceImage)
+	c.Reducers = cmp.Or(c.Reducers, DefaultReducers)
+	c.Split = cmp.Or(c.Split, DefaultSplit)
+	c.Attempts = cmp.Or(c.Attempts, DefaultAttempts)
+	return c.withMachineDefaults()
 }
 
 func (c Class) withMachineDefaults() Class {

@@ -53,7 +53,9 @@ func Dependencies(resources map[string]Class) map[string][]string {
 		needs := Networks(resources, name)
 		needs = slices.AppendSeq(needs, maps.Keys(class.Volumes))
 		for _, reference := range References(class) {
-			needs = append(needs, reference.Class)
+			if reference.Attribute != AttributeToken { // which there is before anything runs
+				needs = append(needs, reference.Class)
+			}
 		}
 		if class.Type == LoadBalancer {
 			needs = append(needs, class.Targets)

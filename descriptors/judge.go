@@ -20,6 +20,8 @@ type judge struct {
 	spoiled map[string]bool
 	// root is the path of the classes.
 	root string
+	// silent says that it is not told what runs: a call does not tell vendors.
+	silent bool
 	// given are the classes as they are written, classes the same with their defaults.
 	given, classes map[string]Class
 }
@@ -78,6 +80,7 @@ func (j *judge) selection(selection Selection) {
 }
 
 func (j *judge) call(call CallForProposals) {
+	j.silent = true
 	j.structure("", call)
 	j.objectives(call.Objectives)
 	j.allClasses()
@@ -131,8 +134,8 @@ func (j *judge) objectives(objectives Objectives) {
 }
 
 func (j *judge) allClasses() {
-	if len(j.classes) > MaxClasses {
-		j.fault(j.root, "%d classes; at most %d", len(j.classes), MaxClasses)
+	if count := len(j.classes) + len(jobs(j.classes)); count > MaxClasses {
+		j.fault(j.root, "%d classes; at most %d", count, MaxClasses)
 		return
 	}
 	for _, name := range slices.Sorted(maps.Keys(j.classes)) {

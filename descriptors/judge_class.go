@@ -19,19 +19,22 @@ const minCheckInterval = quantity.Duration(100 * time.Millisecond)
 // typesOf says which types of resource have a field; those that every type has are not listed.
 func typesOf(field string) []ResourceType {
 	switch field {
-	case "image", "count", "cores", "memory", "architecture", "files", "run", "environment", "ports", "allow",
-		"user-data", "volumes":
+	case "image", "count", "cores", "memory", "architecture", "files", "environment":
+		return []ResourceType{Compute, Cluster, MapReduce}
+	case "run", "ports", "allow", "user-data", "volumes":
 		return []ResourceType{Compute, Cluster}
 	case "networks":
-		return []ResourceType{Compute, Cluster, LoadBalancer}
+		return []ResourceType{Compute, Cluster, LoadBalancer, MapReduce}
 	case "size":
 		return []ResourceType{Volume}
 	case "private", "span", "members":
 		return []ResourceType{Network}
 	case "targets", "listen", "target-port", "protocol", "check":
 		return []ResourceType{LoadBalancer}
+	case "input", "mapper", "combiner", "reducer", "reducers", "split", "attempts":
+		return []ResourceType{MapReduce}
 	}
-	return []ResourceType{Compute, Volume, Network, LoadBalancer, Cluster}
+	return []ResourceType{Compute, Volume, Network, LoadBalancer, Cluster, MapReduce}
 }
 
 // Fields are the names of the fields that a class of this type may have, in the order in which they are written.
@@ -60,6 +63,8 @@ func (j *judge) class(at, name string) {
 		j.network(at, name, class)
 	case LoadBalancer:
 		j.balancer(at, class)
+	case MapReduce:
+		j.mapReduce(at, name, class)
 	}
 	j.names(at+".networks", class.Networks, Network)
 	j.place(at+".place", name, class)
@@ -83,7 +88,7 @@ func (j *judge) zeroes(at string, class Class) {
 		"check.every":   reflect.ValueOf(class.Check.Every),
 		"check.timeout": reflect.ValueOf(class.Check.Timeout),
 	}
-	for _, name := range []string{"count", "cores", "memory", "size", "listen", "target-port"} {
+	for _, name := range []string{"count", "cores", "memory", "size", "listen", "target-port", "reducers", "split", "attempts"} {
 		amounts[name] = values[name]
 	}
 	for name, amount := range amounts {
@@ -131,15 +136,19 @@ func (j *judge) machine(at, name string, class Class) {
 			j.fault(elementPath(at+".run", i), "no command")
 		}
 	}
-	for variable := range class.Environment {
-		if !variablePattern.MatchString(variable) {
-			field := fieldPath(at+".environment", variable)
-			j.keyFault(field, at+".environment", "%q is not a variable; write letters, digits and underscores", variable)
-		}
-	}
+	j.environment(at+".environment", class.Environment)
 	j.ports(at, class)
 	j.mounts(at+".volumes", name, class.Volumes)
 	j.references(at, class)
+}
+
+func (j *judge) environment(at string, environment map[string]string) {
+	for variable := range environment {
+		if !variablePattern.MatchString(variable) {
+			field := fieldPath(at, variable)
+			j.keyFault(field, at, "%q is not a variable; write letters, digits and underscores", variable)
+		}
+	}
 }
 
 var variablePattern = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
@@ -149,8 +158,7 @@ func (j *judge) files(at string, files map[string]string) {
 	targets := make(map[string]string, len(files))
 	for _, source := range sortedKeys(files) {
 		target, entry := files[source], fieldPath(at, source)
-		if clean := path.Clean(source); source == "" || path.IsAbs(source) || clean == ".." ||
-			strings.HasPrefix(clean, "../") {
+		if !isBeside(source) {
 			j.keyFault(entry, at, "%q is not beside the descriptor; write a relative path without ..", source)
 		}
 		if !isAbsolute(target) {
@@ -164,6 +172,12 @@ func (j *judge) files(at string, files map[string]string) {
 			targets[path.Clean(target)] = source
 		}
 	}
+}
+
+// isBeside says whether a path leads to something beside the descriptor, or below that.
+func isBeside(source string) bool {
+	clean := path.Clean(source)
+	return source != "" && !path.IsAbs(source) && clean != ".." && !strings.HasPrefix(clean, "../")
 }
 
 // isAbsolute says whether a path on a machine is absolute and does not turn back.
@@ -187,7 +201,7 @@ func (j *judge) ports(at string, class Class) {
 		case len(callers) == 0:
 			j.fault(entry, "names nobody")
 		}
-		j.names(entry, callers, Compute, Cluster, LoadBalancer)
+		j.names(entry, callers, Compute, Cluster, LoadBalancer, MapReduce)
 	}
 }
 
@@ -220,7 +234,7 @@ func (j *judge) network(at, name string, class Class) {
 	if class.Span && !class.Private {
 		j.fault(at+".span", "only a private network spans vendors; say private: true too")
 	}
-	j.names(at+".members", class.Members, Compute, Cluster, LoadBalancer)
+	j.names(at+".members", class.Members, Compute, Cluster, LoadBalancer, MapReduce)
 	joined := slices.ContainsFunc(sortedKeys(j.classes), func(other string) bool {
 		return slices.Contains(j.classes[other].Networks, name)
 	})

@@ -64,16 +64,19 @@ func TestFaults(t *testing.T) {
 }
 
 func TestExamplesRead(t *testing.T) {
-	for _, name := range []string{"hello", "webshop"} {
-		file := filepath.Join("..", "examples", name+".yaml")
+	files, err := filepath.Glob("../examples/*.yaml")
+	if err != nil || len(files) < 6 {
+		t.Fatal(files, err)
+	}
+	for _, file := range files {
 		application, err := descriptors.ReadApplication(file, source(t, file))
 		if err != nil {
 			t.Errorf("%s", err)
 		}
-		for _, class := range application.Resources {
+		for _, class := range application.Expanded().Resources {
 			for path := range class.Files {
 				if _, err := os.Stat(filepath.Join("..", "examples", path)); err != nil {
-					t.Errorf("%s uploads what is not there: %v", name, err)
+					t.Errorf("%s uploads what is not there: %v", file, err)
 				}
 			}
 		}

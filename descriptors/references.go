@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// Reference is what "${class.attribute}" in a class's run, environment or user-data stands for: something known of
-// another class only once it runs.
+// Reference is what "${class.attribute}" in a class's run, environment, user-data or in the commands of its
+// map-reduce stands for: something known of another class only once it runs.
 type Reference struct{ Class, Attribute string }
 
 // String writes "${db.address}".
@@ -23,24 +23,28 @@ const (
 	AttributePort      = "port"      // that the balancer listens on
 	AttributeSize      = "size"      // of the volume
 	AttributeRange     = "range"     // of the network's addresses
+	// AttributeToken is a secret made up for the class in this deployment, the same wherever it is referred to.
+	AttributeToken = "token"
 )
 
 // Attributes are what a reference may ask of a class of this type.
 func (t ResourceType) Attributes() []string {
 	switch t {
 	case Compute, Cluster:
-		return []string{AttributeAddress, AttributeAddresses, AttributeName}
+		return []string{AttributeAddress, AttributeAddresses, AttributeName, AttributeToken}
 	case LoadBalancer:
 		return []string{AttributeAddress, AttributePort}
 	case Volume:
 		return []string{AttributeSize}
 	case Network:
 		return []string{AttributeRange}
+	case MapReduce:
+		return []string{AttributeAddress, AttributeName} // of the coordinator
 	}
 	return nil
 }
 
-// References are those in the class's run, environment and user-data, each once, sorted. What is not a well-formed
+// References are those in the class's run, environment, user-data and map-reduce commands, each once, sorted. What is not a well-formed
 // reference is left out.
 func References(class Class) []Reference {
 	var references []Reference
@@ -66,8 +70,12 @@ func (c Class) texts() map[string]string {
 	for name, value := range c.Environment {
 		texts[fieldPath("environment", name)] = value
 	}
-	if c.UserData != "" {
-		texts["user-data"] = c.UserData
+	for field, text := range map[string]string{
+		"user-data": c.UserData, "mapper": c.Mapper, "combiner": c.Combiner, "reducer": c.Reducer,
+	} {
+		if text != "" {
+			texts[field] = text
+		}
 	}
 	return texts
 }

@@ -23,6 +23,8 @@ func TestApplicationsSurviveWritingAndReading(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		application := anyApplication(t)
 		survives(t, application.WithDefaults(), application, descriptors.ReadApplication)
+		expanded := application.WithDefaults().Expanded()
+		survives(t, expanded, expanded, descriptors.ReadApplication)
 	})
 }
 
@@ -106,7 +108,20 @@ func anyApplication(t *rapid.T) descriptors.Application {
 		application.Resources[name] = anyMachine(t, name)
 	}
 	addNetworkAndBalancer(t, application.Resources)
+	if rapid.Bool().Draw(t, "has a job") {
+		application.Resources["job"] = anyJob(t)
+	}
 	return application
+}
+
+func anyJob(t *rapid.T) descriptors.Class {
+	return descriptors.Class{
+		Type: descriptors.MapReduce, Image: rapid.SampledFrom([]string{"", "jobs"}).Draw(t, "image"),
+		Input: descriptors.Names{"text/", "more.txt"}, Mapper: "map " + anyText(t), Reducer: "reduce " + anyText(t),
+		Combiner: anyText(t), Reducers: rapid.IntRange(0, 1000).Draw(t, "reducers"),
+		Attempts: rapid.IntRange(0, 100).Draw(t, "attempts"), Networks: descriptors.Names{"lan"},
+		Split: rapid.SampledFrom([]quantity.Bytes{0, quantity.KiB, quantity.GiB}).Draw(t, "split"),
+	}
 }
 
 func addNetworkAndBalancer(t *rapid.T, classes map[string]descriptors.Class) {

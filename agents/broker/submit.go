@@ -102,7 +102,7 @@ func admit(content proto.Submission) (proto.Submission, error) {
 	if err := content.Application.Check(); err != nil {
 		return content, refusalf(sla.RefusedBadRequest, "agency validate FILE shows each fault's place", "%s", err)
 	}
-	content.Application = content.Application.WithDefaults()
+	content.Application = content.Application.WithDefaults().Expanded()
 	if content.Name == "" {
 		content.Name = content.Application.Name
 	}

@@ -148,3 +148,20 @@ func TestUploadPutsEachArchiveOnce(t *testing.T) {
 		t.Errorf("%q, want %q", err, want)
 	}
 }
+
+func TestUploadBringsAJobsInputToItsCoordinator(t *testing.T) {
+	a := newAgency(t, "deployer")
+	application := descriptors.Application{Resources: map[string]descriptors.Class{"words": {
+		Type: descriptors.MapReduce, Input: descriptors.Names{"site/"}, Files: map[string]string{"app.conf": "/etc/app.conf"},
+	}}}
+	uploads, err := a.client.UploadFiles(t.Context(), application, site(t))
+	if err != nil || len(uploads) != 2 || uploads["words"] == uploads["words-coordinator"] || uploads["words-coordinator"] == "" {
+		t.Fatalf("uploads %v, %v", uploads, err)
+	}
+	application.Resources["words"] = descriptors.Class{Type: descriptors.MapReduce, Input: descriptors.Names{"missing"}}
+	_, err = a.client.UploadFiles(t.Context(), application, site(t))
+	wantError(t, err, client.BadInput)
+	if want := "resources.words.input: missing: no such file beside the descriptor"; !strings.Contains(err.Error(), want) {
+		t.Errorf("%q, want %q", err, want)
+	}
+}

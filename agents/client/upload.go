@@ -14,12 +14,13 @@ import (
 const uploadOwner = "deployer"
 
 // UploadFiles packs the files of every class that has any, by paths below the directory, and puts what is not there yet
-// into the deployer's object store. It returns the archives' names by class, for a submission.
+// into the deployer's object store. It returns the archives' names by class, for a submission. The classes are those that
+// the application is expanded to: the input of a map-reduce goes to its coordinator.
 func (c *Client) UploadFiles(
 	ctx context.Context, application descriptors.Application, directory string,
 ) (map[string]string, error) {
 	uploads := map[string]string{}
-	for class, described := range application.Resources {
+	for class, described := range application.Expanded().Resources {
 		if len(described.Files) == 0 {
 			continue
 		}
@@ -28,15 +29,25 @@ func (c *Client) UploadFiles(
 		switch {
 		case errors.As(err, &known):
 			located := *known
-			located.Message = fmt.Sprintf("resources.%s.files: %s: %s", class, known.At, known.Message)
+			located.Message = fmt.Sprintf("%s: %s: %s", written(application, class), known.At, known.Message)
 			located.At = ""
 			return nil, &located
 		case err != nil:
-			return nil, fmt.Errorf("resources.%s.files: %w", class, err)
+			return nil, fmt.Errorf("%s: %w", written(application, class), err)
 		}
 		uploads[class] = name
 	}
 	return uploads, nil
+}
+
+// written is where a person wrote what a class uploads.
+func written(application descriptors.Application, class string) string {
+	for name, described := range application.Resources {
+		if described.Type == descriptors.MapReduce && descriptors.Coordinator(name) == class {
+			return fmt.Sprintf("resources.%s.input", name)
+		}
+	}
+	return fmt.Sprintf("resources.%s.files", class)
 }
 
 func (c *Client) uploadClass(ctx context.Context, directory string, files map[string]string) (string, error) {

@@ -2,6 +2,7 @@ package deployer_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -276,4 +277,31 @@ resources:
 		t.Errorf("it says %q and hints at %q", refusal.Message, refusal.Hint)
 	}
 	h.expect("")
+}
+
+func TestTokensAreKnownToThoseWhoReferToThem(t *testing.T) {
+	h := newHouse(t, "athens")
+	printed := map[string]bool{}
+	for range 2 {
+		descriptor := h.agree(`
+name: pair
+resources:
+  db:  { type: compute, image: shell, run: ["print ${db.token} ${web.token}"] }
+  web: { type: compute, image: shell, run: ["print ${db.token}"] }
+`, "")
+		h.deploy(descriptor).fine()
+		own, others, _ := strings.Cut(strings.TrimSpace(h.vendors["athens"].printed(t, "db-1")), " ")
+		if told := strings.TrimSpace(h.vendors["athens"].printed(t, "web-1")); told != own || own == others || len(own) < 26 {
+			t.Errorf("web was told %q, db %q and %q", told, own, others)
+		}
+		status, err := json.Marshal(h.status("pair"))
+		if err != nil || strings.Contains(string(status), own) {
+			t.Errorf("the status tells of the token: %s, %v", status, err)
+		}
+		if printed[own] {
+			t.Error("two deployments have the same token")
+		}
+		printed[own] = true
+		h.remove("pair").fine()
+	}
 }

@@ -2,6 +2,10 @@ package deployer
 
 import (
 	"cmp"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"slices"
 	"sync"
@@ -40,6 +44,8 @@ type deploymentRecord struct {
 	Since      time.Time                   `json:"since"`
 	// Counts of instances wanted, by class.
 	Counts map[string]int `json:"counts"`
+	// Secret is what the tokens of its classes are made of. It leaves this record in no other form.
+	Secret string `json:"secret,omitempty"`
 	// Holes are the indices, by class, that are not wanted though later ones are: machines that were deleted one by one.
 	Holes map[string][]int `json:"holes,omitempty"`
 	// Attached are the volumes that were attached by command, beside those that the descriptor has.
@@ -61,7 +67,15 @@ func planned(descriptor descriptors.Deployment, now time.Time) deploymentRecord 
 	}
 	return deploymentRecord{
 		Descriptor: descriptor, State: descriptors.DeploymentPlanned, Since: now.UTC(), Counts: counts,
+		Secret: rand.Text(),
 	}
+}
+
+// token is a secret of a class's, which nobody finds out from another's.
+func (r *deploymentRecord) token(class string) string {
+	sum := hmac.New(sha256.New, []byte(r.Secret))
+	sum.Write([]byte(class)) // a hash takes everything
+	return hex.EncodeToString(sum.Sum(nil)[:16])
 }
 
 // move takes the record to another state, with the reason and the way out for people, and returns the event that tells

@@ -74,6 +74,9 @@ func (v *viewpoint) resolved() (descriptors.Class, error) {
 // lookup is what a reference stands for now.
 func (v *viewpoint) lookup(reference descriptors.Reference) (string, error) {
 	class := v.classes[reference.Class]
+	if reference.Attribute == descriptors.AttributeToken { // which it has before it runs
+		return v.token(reference.Class)
+	}
 	running := v.deployment.runningOf(reference.Class)
 	if len(running) == 0 {
 		return "", fmt.Errorf("%s does not run", reference.Class)
@@ -107,6 +110,15 @@ func (v *viewpoint) lookup(reference descriptors.Reference) (string, error) {
 		return strings.Join(addresses, ","), nil
 	}
 	return "", fmt.Errorf("%s has no %q", reference.Class, reference.Attribute)
+}
+
+// token is a class's secret.
+func (v *viewpoint) token(class string) (string, error) {
+	record := &v.deployment.record
+	if record.Secret == "" { // written down before there were any
+		return "", fmt.Errorf("%s has none: it was deployed by an older version; remove and deploy it again", class)
+	}
+	return record.token(class), nil
 }
 
 // addressOf is where the class reaches an instance: on a network that both are on, else at a public address.

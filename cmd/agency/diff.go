@@ -93,6 +93,7 @@ func (s *session) readWanted(file string) (difference.Wanted, error) {
 	if err != nil {
 		return difference.Wanted{}, err
 	}
+	application = application.Expanded() // as the broker took it
 	wanted := difference.Wanted{Application: application, Uploads: map[string]string{}}
 	for name, class := range application.Resources {
 		if len(class.Files) == 0 {

@@ -153,6 +153,8 @@ func typeText(kind descriptors.ResourceType) string {
 		return "What machines and balancers are connected by."
 	case descriptors.LoadBalancer:
 		return "One address for the instances of a class, as many as there are at the time."
+	case descriptors.MapReduce:
+		return "One job over one input, worked through by machines: see [map-reduce.md](map-reduce.md)."
 	}
 	return "Resources of type " + string(kind) + "."
 }

@@ -7,7 +7,6 @@ import (
 	"flag"
 	"fmt"
 	"maps"
-	"net"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -17,19 +16,17 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/cloud-agency/agency/descriptors"
-	"github.com/cloud-agency/agency/vendormodules/ptc/images/kv"
-	"github.com/cloud-agency/agency/vendormodules/ptc/images/web"
 )
 
-// image is a built-in image: the system's programs, and perhaps a command of its own, which it runs where a class says
-// nothing else, on the class's port or else its own.
+// image is a built-in image: the system's programs, and perhaps a command of its own. One that has a port runs its command
+// where a class says nothing else, on the class's port or else its own.
 type image struct {
 	name    string
 	command string
 	port    int
 }
 
-var builtIn = [...]image{{"static-web", "web", 8080}, {"kv-store", "kv", 5432}, {"shell", "", 0}}
+var builtIn = [...]image{{"static-web", "web", 8080}, {"kv-store", "kv", 5432}, {"shell", "", 0}, {descriptors.MapReduceImage, "map-reduce", 0}}
 
 // find returns a built-in image that has a command.
 func find(name string) (image, bool) {
@@ -44,7 +41,7 @@ func find(name string) (image, bool) {
 // the class opens or allows.
 func Run(class descriptors.Class) []string {
 	image, found := find(class.Image)
-	if !found {
+	if !found || image.port == 0 {
 		return nil
 	}
 	port := image.port
@@ -91,9 +88,9 @@ func quote(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\'
 func Main(arguments []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGTERM, unix.SIGINT)
 	defer stop()
-	commands := map[string]func(context.Context, []string) error{"web": runWeb, "kv": runKV}
+	commands := map[string]func(context.Context, []string) error{"web": runWeb, "kv": runKV, "map-reduce": runMapReduce}
 	if len(arguments) == 0 || commands[arguments[0]] == nil {
-		fmt.Fprintln(os.Stderr, "usage: agency image web|kv ..., which runs a command of a built-in image")
+		fmt.Fprintln(os.Stderr, "usage: agency image web|kv|map-reduce ..., which runs a command of a built-in image")
 		return 2
 	}
 	err := commands[arguments[0]](ctx, arguments[1:])
@@ -135,38 +132,4 @@ func guest(path string) string {
 		return path
 	}
 	return filepath.Join(root, path)
-}
-
-func runWeb(ctx context.Context, arguments []string) error {
-	var listen string
-	site := web.Site{Name: os.Getenv("NAME"), Address: os.Getenv("ADDRESS")}
-	flags := flag.NewFlagSet("web", flag.ContinueOnError)
-	flags.StringVar(&site.Root, "root", filepath.Join(os.Getenv("ROOT"), "srv", "site"), "directory of the files")
-	flags.StringVar(&site.Database, "db", "", "key-value server that counts visits: `HOST:PORT`")
-	if err := parse(flags, arguments, &listen); err != nil {
-		return err
-	}
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", listen)
-	if err != nil {
-		return err
-	}
-	site.Root = guest(site.Root)
-	fmt.Printf("web: %s serves %s at %s\n", site.Name, site.Root, listener.Addr())
-	return web.Serve(ctx, listener, site)
-}
-
-func runKV(ctx context.Context, arguments []string) error {
-	var listen, data string
-	flags := flag.NewFlagSet("kv", flag.ContinueOnError)
-	flags.StringVar(&data, "data", filepath.Join(os.Getenv("ROOT"), "var", "lib", "kv"), "directory of the data")
-	if err := parse(flags, arguments, &listen); err != nil {
-		return err
-	}
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", listen)
-	if err != nil {
-		return err
-	}
-	data = guest(data)
-	fmt.Printf("kv: keeps %s, listens at %s\n", data, listener.Addr())
-	return kv.Serve(ctx, listener, data)
 }

@@ -3,14 +3,18 @@ package web
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"html"
 	"net"
 	"net/http"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
+
+	"github.com/cloud-agency/agency/vendormodules/ptc/images/pages"
 )
 
 // Site is what a server serves.
@@ -21,35 +25,23 @@ type Site struct {
 	Root string
 	// Database is the address of the key-value server that counts visits; empty for none.
 	Database string
+	// Forward sends requests that only read below a path, which ends in a slash, on to a server's address, without that path.
+	Forward map[string]string
 }
-
-// headerLimit, idleLimit and shutdownLimit bound the time to read a request's header, to wait for the next request, and
-// to finish requests at the end.
-const headerLimit, idleLimit, shutdownLimit = 10 * time.Second, time.Minute, 2 * time.Second
 
 // Serve answers requests on a listener until the context ends. It closes the listener.
 func Serve(ctx context.Context, listener net.Listener, site Site) error {
 	counter := &counter{address: site.Database}
 	defer counter.close()
-	server := &http.Server{Handler: handler(site, counter), ReadHeaderTimeout: headerLimit, IdleTimeout: idleLimit}
-	done := make(chan error, 1)
-	stop := context.AfterFunc(ctx, func() {
-		limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownLimit)
-		defer cancel()
-		if server.Shutdown(limit) != nil {
-			done <- server.Close()
-			return
-		}
-		done <- nil
-	})
-	err := server.Serve(listener)
-	if stop() || !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("serve: %w", err)
+	transport := &http.Transport{
+		DialContext:           (&net.Dialer{Timeout: forwardLimit}).DialContext,
+		ResponseHeaderTimeout: forwardLimit, IdleConnTimeout: forwardLimit,
 	}
-	return <-done
+	defer transport.CloseIdleConnections()
+	return pages.Serve(ctx, listener, handler(site, counter, transport))
 }
 
-func handler(site Site, counter *counter) http.Handler {
+func handler(site Site, counter *counter, transport *http.Transport) http.Handler {
 	files := http.FileServer(http.Dir(site.Root))
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(writer http.ResponseWriter, _ *http.Request) {
@@ -80,11 +72,25 @@ func handler(site Site, counter *counter) http.Handler {
 		writer.Header().Set("Content-Type", "text/html; charset=utf-8")
 		fmt.Fprintf(writer, page, html.EscapeString(site.Name), html.EscapeString(site.Address)) // as above
 	})
+	for path, address := range site.Forward {
+		mux.Handle("GET "+path, http.StripPrefix(strings.TrimSuffix(path, "/"), forward(address, transport)))
+	}
 	mux.Handle("GET /", files)
 	return http.HandlerFunc(func(writer http.ResponseWriter, request *http.Request) {
 		writer.Header().Set("X-Served-By", site.Name)
 		mux.ServeHTTP(writer, request)
 	})
+}
+
+// forwardLimit is how long a server may take to be reached, and to begin its answer.
+const forwardLimit = 30 * time.Second
+
+// forward sends requests on to a server's address.
+func forward(address string, transport *http.Transport) http.Handler {
+	return &httputil.ReverseProxy{
+		Rewrite:   func(request *httputil.ProxyRequest) { request.SetURL(&url.URL{Scheme: "http", Host: address}) },
+		Transport: transport,
+	}
 }
 
 // who is the answer of /whoami.

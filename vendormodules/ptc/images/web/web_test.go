@@ -113,3 +113,21 @@ func TestVisitsAreCountedWhileTheDatabaseComesAndGoes(t *testing.T) {
 		t.Errorf("with the database again %d visits, %q", visits, fault)
 	}
 }
+
+func TestWhatIsReadBelowAPathIsForwarded(t *testing.T) {
+	serve := func(site web.Site) (string, func()) {
+		return run(t, "127.0.0.1:0", func(ctx context.Context, listener net.Listener) error { return web.Serve(ctx, listener, site) })
+	}
+	behind, endBehind := serve(web.Site{Name: "behind", Root: t.TempDir()})
+	address, end := serve(web.Site{Name: "front", Root: t.TempDir(), Forward: map[string]string{"/job/": behind}})
+	defer end()
+	for path, want := range map[string]string{"/job/whoami": `"behind"`, "/whoami": `"front"`, "/job/none": "404", "/job/": "This is behind"} {
+		if _, body := get(t, address, path); !strings.Contains(body, want) {
+			t.Errorf("%s is %q, want %q", path, body, want)
+		}
+	}
+	endBehind()
+	if response, _ := get(t, address, "/job/whoami"); response.StatusCode != http.StatusBadGateway {
+		t.Errorf("with nobody behind: %s", response.Status)
+	}
+}
