@@ -36,7 +36,7 @@ type Content interface {
 		ResourceCommand | Outcome | Event | Question |
 		VendorStatus | VendorList | CallList | AgreementList | ResourceList |
 		DeploymentCommand | DeploymentStatus | DeploymentList | SampleList |
-		CredentialCommand | CredentialReport | SignedRegister
+		CredentialCommand | CredentialReport | SignedRegister | ConsolePage
 }
 
 // Kind is the name of a content's kind in content types.
@@ -97,6 +97,8 @@ func Kind[C Content]() string {
 		return "credential-report"
 	case SignedRegister:
 		return "register"
+	case ConsolePage:
+		return "console-page"
 	}
 	return ""
 }

@@ -121,6 +121,10 @@ const (
 	VerbAttach     ResourceVerb = "attach"
 	VerbDetach     ResourceVerb = "detach"
 	VerbSetTargets ResourceVerb = "set-targets"
+	// The verbs that leave the resource as it is. They are done once or not at all, and in no order with others.
+	VerbExecute    ResourceVerb = "execute"
+	VerbReadFiles  ResourceVerb = "read-files"
+	VerbWriteFiles ResourceVerb = "write-files"
 )
 
 // ResourceRef names a resource of a deployment, whether it exists or not.
@@ -151,6 +155,45 @@ type ResourceCommand struct {
 	// Volume and Mount of attach and detach; Resource is the machine.
 	Volume *ResourceRef `json:"volume,omitempty"`
 	Mount  string       `json:"mount,omitempty"`
+	// Errand of execute, read-files and write-files; Upload is its input or its archive.
+	Errand *Errand `json:"errand,omitempty"`
+}
+
+// Errand is what is to be done inside a machine.
+type Errand struct {
+	// Arguments of the command, the first of which is the program, and the Directory that it runs in (execute).
+	Arguments []string `json:"arguments,omitempty"`
+	Directory string   `json:"directory,omitempty"`
+	// Input that the command reads, at most MaxPage bytes; what is longer is uploaded.
+	Input []byte `json:"input,omitempty"`
+	// Path to read, absolute on the machine (read-files).
+	Path string `json:"path,omitempty"`
+	// Digest of the upload: its SHA-256 in hexadecimal digits.
+	Digest string `json:"digest,omitempty"`
+}
+
+// Errands are the streams that an errand may leave behind, to be read page by page.
+const (
+	StreamStdout  = "stdout"
+	StreamStderr  = "stderr"
+	StreamArchive = "archive"
+)
+
+// ErrandResult is how an errand ended that was done.
+type ErrandResult struct {
+	// Exit code of the command (execute).
+	Exit int `json:"exit"`
+	// Streams that it left behind, by name.
+	Streams map[string]Stream `json:"streams,omitempty"`
+}
+
+// Stream is what an errand wrote.
+type Stream struct {
+	// Text is its beginning, at most MaxPage bytes; pages tell the rest (TopicOutput).
+	Text []byte `json:"text,omitempty"`
+	Size int64  `json:"size"`
+	// Digest is the SHA-256 of all of it in hexadecimal digits.
+	Digest string `json:"digest"`
 }
 
 // MountRef is a volume of the deployment and where a machine sees it.
@@ -167,6 +210,8 @@ type Outcome struct {
 	// Deployment as it stands after a deployer's command.
 	Deployment *DeploymentStatus `json:"deployment,omitempty"`
 	Refusal    *sla.Refusal      `json:"refusal,omitempty"`
+	// Errand's result, after one.
+	Errand *ErrandResult `json:"errand,omitempty"`
 }
 
 // ResourceStatus is a resource as its vendor knows it.

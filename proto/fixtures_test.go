@@ -174,6 +174,7 @@ func resourceCommand() proto.ResourceCommand {
 		Verb: proto.VerbCreate, Resource: ref(), Agreement: agreementID, Class: &class, Name: "db-1", Upload: "db-0a1b2c3d",
 		Volumes:  []proto.MountRef{{Volume: volumeRef(), Mount: "/var/lib/kv"}},
 		Networks: []proto.ResourceRef{{Deployment: deploymentID, Class: "lan", Index: 1, Generation: 1}},
+		Errand:   errand(),
 	}
 }
 

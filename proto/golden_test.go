@@ -110,9 +110,10 @@ func fixtures() []fixture {
 			Proposal: proposalID, Agreement: agreementID, Name: "webshop", Reason: "ptc-lisbon refused", Abandon: true,
 		}),
 		of(resourceCommand()),
-		of(outcome()),
+		of(errandOutcome()),
 		of(event()),
-		of(proto.Question{Topic: proto.TopicResources, Subject: deploymentID}),
+		of(question()),
+		of(proto.ConsolePage{Text: []byte("listening on 8080\n"), End: 12_306, More: true, Gap: true}),
 		of(status),
 		of(proto.VendorList{Vendors: []proto.VendorStatus{status, {Name: "ptc-oslo"}}}),
 		of(proto.CallList{Calls: []proto.CallSummary{{
@@ -122,6 +123,8 @@ func fixtures() []fixture {
 		of(proto.ResourceList{Resources: []proto.ResourceStatus{now}}),
 		of(proto.DeploymentCommand{
 			Verb: proto.DeploymentDeploy, Name: "webshop", Descriptor: &descriptor, Class: "web", Count: 4,
+			Machine: "web-1", Volume: "data", Mount: "/mnt",
+			Errand: errand(), Upload: "errand-01KAKWF9C6J1N5X8Z2E7A0R4QY",
 		}),
 		of(deploymentStatus()),
 		of(proto.DeploymentList{Deployments: []proto.DeploymentStatus{deploymentStatus()}}),
@@ -145,6 +148,31 @@ func deploymentStatus() proto.DeploymentStatus {
 		Descriptor: deployment(), State: descriptors.DeploymentDegraded, Since: noon.Add(time.Hour),
 		Counts: map[string]int{"web": 3, "db": 1}, Resources: []proto.ResourceStatus{resource()}, Price: micros(28_700),
 		Fault: "ptc-lisbon lost web-3", Hint: "nothing to do; a replacement is being created", Operation: commandID,
+		Stopped: []string{"web-2"},
+	}
+}
+
+func errand() *proto.Errand {
+	return &proto.Errand{
+		Arguments: []string{"wc", "-l"}, Directory: "/srv", Input: []byte("a line\n"), Path: "/srv/page.html",
+		Digest: "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+	}
+}
+
+func errandOutcome() proto.Outcome {
+	done := outcome()
+	done.Errand = &proto.ErrandResult{Exit: 1, Streams: map[string]proto.Stream{
+		proto.StreamStdout: {
+			Text: []byte("1\n"), Size: 2, Digest: "4355a46b19d348dc2f57c046f8ef63d4538ebb936000f3c9ee954a27460dd865",
+		},
+	}}
+	return done
+}
+
+func question() proto.Question {
+	machine := ref()
+	return proto.Question{
+		Topic: proto.TopicConsole, Subject: deploymentID, Stream: proto.StreamStdout, Resource: &machine, Offset: 12_288, Seen: []byte("listening"),
 	}
 }
 

@@ -28,12 +28,40 @@ const (
 	TopicMeasure     Topic = "measurements" // vendor: SampleList, of the deployment id in Subject or all
 	TopicCommand     Topic = "command"      // vendor: Outcome of the command in Subject
 	TopicCredentials Topic = "credentials"  // vendor: CredentialReport, after trying what is stored at the cloud
+	TopicOutput      Topic = "output"       // vendor: ConsolePage of the Stream of the errand in Subject
+	TopicConsole     Topic = "console"      // vendor: ConsolePage of the machine in Resource, from Offset on
 )
 
 // Question asks an agent for what it knows (query-ref). It changes nothing.
 type Question struct {
 	Topic   Topic  `json:"topic"`
 	Subject string `json:"subject,omitempty"`
+	// Resource is the machine whose console is asked for.
+	Resource *ResourceRef `json:"resource,omitempty"`
+	// Stream of an errand.
+	Stream string `json:"stream,omitempty"`
+	// Offset, in bytes, is where to go on reading: the End of the page before, 0 from the beginning.
+	Offset int64 `json:"offset,omitempty"`
+	// Seen are the last bytes before the Offset, at most MaxSeen, by which the place is found again in a console that
+	// has dropped its beginning.
+	Seen []byte `json:"seen,omitempty"`
+}
+
+// MaxSeen is the most that a question repeats of what it has seen, in bytes; MaxPage is the most that a page holds.
+const (
+	MaxSeen = 256
+	MaxPage = 256 << 10
+)
+
+// ConsolePage is a part of what a machine has printed (answers TopicConsole).
+type ConsolePage struct {
+	Text []byte `json:"text,omitempty"`
+	// End is the offset behind the Text, at which the next page begins.
+	End int64 `json:"end"`
+	// More says that there is more already.
+	More bool `json:"more,omitempty"`
+	// Gap says that what came before the Text was dropped unseen.
+	Gap bool `json:"gap,omitempty"`
 }
 
 // VendorStatus is what a vendor says of itself, and the broker of the vendors in its register.
@@ -93,19 +121,38 @@ const (
 	DeploymentDeploy DeploymentVerb = "deploy"
 	DeploymentScale  DeploymentVerb = "scale"
 	DeploymentRemove DeploymentVerb = "remove"
+	// The verbs for machines. A machine that was stopped is wanted stopped until it is started again.
+	DeploymentStart  DeploymentVerb = "start"
+	DeploymentStop   DeploymentVerb = "stop"
+	DeploymentReboot DeploymentVerb = "reboot"
+	DeploymentDelete DeploymentVerb = "delete" // one machine; its class has one fewer from then on
+	DeploymentAttach DeploymentVerb = "attach"
+	DeploymentDetach DeploymentVerb = "detach"
+	// The verbs for errands inside a machine, which are passed on to its vendor and change nothing of the deployment.
+	DeploymentExecute    DeploymentVerb = "execute"
+	DeploymentReadFiles  DeploymentVerb = "read-files"
+	DeploymentWriteFiles DeploymentVerb = "write-files"
 )
 
 // DeploymentCommand tells the deployer to do something with a deployment (request, client to deployer). It answers agree
 // once it has written the command down, and inform or failure to any repeat when it is done.
 type DeploymentCommand struct {
 	Verb DeploymentVerb `json:"verb"`
-	// Name of the deployment (scale, remove).
+	// Name of the deployment (all but deploy).
 	Name string `json:"name,omitempty"`
 	// Descriptor of the deployment (deploy).
 	Descriptor *descriptors.Deployment `json:"descriptor,omitempty"`
 	// Class and Count (scale).
 	Class string `json:"class,omitempty"`
 	Count int    `json:"count,omitempty"`
+	// Machine by its name, "web-1"; to start, stop and reboot also a class, which is all machines of it.
+	Machine string `json:"machine,omitempty"`
+	// Volume and the absolute path of its Mount (attach, detach).
+	Volume string `json:"volume,omitempty"`
+	Mount  string `json:"mount,omitempty"`
+	// Errand inside the machine, and the name of its Upload in the deployer's object store.
+	Errand *Errand `json:"errand,omitempty"`
+	Upload string  `json:"upload,omitempty"`
 }
 
 // DeploymentStatus is a deployment as the deployer knows it.
@@ -123,6 +170,8 @@ type DeploymentStatus struct {
 	Hint  string `json:"hint,omitempty"`
 	// Operation under way; empty when there is none.
 	Operation string `json:"operation,omitempty"`
+	// Stopped are the names of the machines that are wanted stopped, because somebody stopped them.
+	Stopped []string `json:"stopped,omitempty"`
 }
 
 // DeploymentList answers TopicDeployments.

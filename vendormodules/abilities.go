@@ -7,6 +7,8 @@ type Abilities struct {
 	Balancer Balancer
 	Meter    Meter
 	Console  Console
+	Executor Executor
+	Files    Files
 	// Credentials tries credentials.
 	Credentials CredentialChecker
 }
@@ -30,6 +32,8 @@ func AbilitiesOf(module Module) Abilities {
 	abilities.Balancer, _ = module.(Balancer)
 	abilities.Meter, _ = module.(Meter)
 	abilities.Console, _ = module.(Console)
+	abilities.Executor, _ = module.(Executor)
+	abilities.Files, _ = module.(Files)
 	abilities.Credentials, _ = module.(CredentialChecker)
 	return abilities
 }

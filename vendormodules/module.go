@@ -63,6 +63,36 @@ type Console interface {
 	Console(ctx context.Context, id string) (io.ReadCloser, error)
 }
 
+// Executor is the ability to run a command inside a machine that runs. ErrConflict where the machine does not.
+type Executor interface {
+	// Execute runs a command as the machine's own, and returns its exit code when it has ended and everything it printed
+	// was written: 128 and the signal's number if it was killed, 127 if there is no such program. When the context ends, or
+	// the machine, the command is killed. An error says that it was not run, or that its end is not known.
+	Execute(ctx context.Context, id string, command Command, stdout, stderr io.Writer) (exit int, err error)
+}
+
+// Command is what an Executor runs.
+type Command struct {
+	// Arguments, the first of which is the program.
+	Arguments []string
+	// Directory to run in, an absolute path on the machine; empty for the one that the machine's own commands run in.
+	Directory string
+	// Input that the command reads; nil for none.
+	Input io.Reader
+}
+
+// Files is the ability to bring files into a machine and out of it. Archives are tar, not compressed, and name their
+// entries by absolute paths on the machine; files and directories alone are kept, with their permissions. No archive and
+// no link leads beside the machine's own files.
+type Files interface {
+	// ReadFiles opens an archive of a file, or of a directory with all that is in it. ErrNotFound where there is no such
+	// path. The reader fails if something cannot be read to its end.
+	ReadFiles(ctx context.Context, id, path string) (io.ReadCloser, error)
+	// WriteFiles puts an archive's entries in their places, makes the directories they lie in, and replaces files that are
+	// there. After an error some may be in place.
+	WriteFiles(ctx context.Context, id string, archive io.Reader) error
+}
+
 // CredentialChecker is the ability to try a stored credential at the cloud, which it changes nothing at.
 type CredentialChecker interface {
 	// CheckCredential tries the credential that serves the scope. ErrAuthentication when the cloud does not take it, or

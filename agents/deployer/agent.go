@@ -42,6 +42,7 @@ type Agent struct {
 	mutex       sync.Mutex // guards what follows
 	deployments map[string]*deployment
 	operations  map[string]*operation
+	brought     map[string]*bringing
 
 	// workers are the operations and whatever else runs as long as Run; their context is work.
 	workers *errgroup.Group
@@ -63,6 +64,7 @@ func New(options Options) (*Agent, error) {
 		ready:       make(chan struct{}),
 		deployments: map[string]*deployment{},
 		operations:  map[string]*operation{},
+		brought:     map[string]*bringing{},
 	}, nil
 }
 
@@ -108,6 +110,7 @@ func (a *Agent) endpoints() []bus.Endpoint {
 	return []bus.Endpoint{
 		{
 			Name: "command", Subject: proto.SubjectDeployerCommand, Queue: string(proto.RoleDeployer), Handle: a.take,
+			Workers: 64, // some wait for a vendor's answer
 			Accepts: map[proto.Performative][]proto.Role{proto.Request: {proto.RoleClient}},
 		},
 		{

@@ -228,3 +228,38 @@ func (c *cloud) printed(t testing.TB, name string) string {
 	must(t, err)
 	return string(text)
 }
+
+func (c *cloud) Start(ctx context.Context, id string) error {
+	if err := c.act(ctx, "start "+c.name(id)); err != nil {
+		return err
+	}
+	return c.Module.Start(ctx, id)
+}
+
+func (c *cloud) Stop(ctx context.Context, id string) error {
+	if err := c.act(ctx, "stop "+c.name(id)); err != nil {
+		return err
+	}
+	return c.Module.Stop(ctx, id)
+}
+
+func (c *cloud) Reboot(ctx context.Context, id string) error {
+	if err := c.act(ctx, "reboot "+c.name(id)); err != nil {
+		return err
+	}
+	return c.Module.Reboot(ctx, id)
+}
+
+func (c *cloud) Attach(ctx context.Context, volume, machine, mount string) error {
+	if err := c.act(ctx, "attach "+c.name(volume)+" to "+c.name(machine)+" at "+mount); err != nil {
+		return err
+	}
+	return c.Module.Attach(ctx, volume, machine, mount)
+}
+
+func (c *cloud) Detach(ctx context.Context, volume, machine string) error {
+	if err := c.act(ctx, "detach "+c.name(volume)+" from "+c.name(machine)); err != nil {
+		return err
+	}
+	return c.Module.Detach(ctx, volume, machine)
+}

@@ -88,7 +88,8 @@ func (a *Agent) converge(ctx context.Context, target *deployment, classes []stri
 	defer stop()
 	err := walk(begin, dependencies, func(class string) error {
 		// ctx, not begin: what was begun is seen through, so that its end is known.
-		err := each(record.Counts[class], func(i int) error { return a.ensure(ctx, target, class, i+1) })
+		indices := record.indices(class)
+		err := each(len(indices), func(i int) error { return a.ensure(ctx, target, class, indices[i]) })
 		if err != nil {
 			stop()
 		}
@@ -109,12 +110,12 @@ func (d *deployment) plan(classes []string) (missing []string) {
 	defer d.mutex.Unlock()
 	for _, class := range classes {
 		running := true
-		for index := 1; index <= d.record.Counts[class]; index++ {
+		for _, index := range d.record.indices(class) {
 			latest := d.latest(class, index)
 			if latest == nil || latest.gone() {
 				latest = d.successor(class, index)
 			}
-			running = running && latest.running()
+			running = running && (latest.running() || latest.idle())
 		}
 		if !running {
 			missing = append(missing, class)
@@ -147,7 +148,7 @@ func (a *Agent) settle(ctx context.Context, target *deployment, classes []string
 func (d *deployment) surplus(classes []string) []*instance {
 	return d.standing(func(one *instance) bool {
 		return slices.Contains(classes, one.Ref.Class) &&
-			(one.Ref.Index > d.record.Counts[one.Ref.Class] || one != d.latest(one.Ref.Class, one.Ref.Index))
+			(!slices.Contains(d.record.indices(one.Ref.Class), one.Ref.Index) || one != d.latest(one.Ref.Class, one.Ref.Index))
 	})
 }
 

@@ -42,8 +42,8 @@ func (a *Agent) ensure(ctx context.Context, target *deployment, class string, in
 	}
 	outdated := target.outdated(record)
 	switch {
-	case record.running() && !outdated:
-		return nil
+	case record.running() && !outdated, record.idle():
+		return nil // what was stopped on purpose is left alone
 	case record.Status.State == vendormodules.ResourceStopped && !record.deleting() && !outdated:
 		return a.give(ctx, target, one, proto.ResourceCommand{Verb: proto.VerbStart})
 	case record.told():

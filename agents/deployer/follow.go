@@ -155,9 +155,9 @@ func (d *deployment) fault() string {
 	defer d.mutex.Unlock()
 	first, more := "", 0
 	for _, class := range slices.Sorted(maps.Keys(d.record.Counts)) {
-		for index := 1; index <= d.record.Counts[class]; index++ {
+		for _, index := range d.record.indices(class) {
 			latest := d.latest(class, index)
-			if latest == nil || !latest.told() || !latest.broken() {
+			if latest == nil || !latest.told() || !latest.broken() || latest.idle() {
 				continue
 			}
 			if first == "" {

@@ -76,6 +76,14 @@ func (a *Agent) carryOut(ctx context.Context, target *deployment, taken *operati
 			err = a.scale(ctx, target, taken)
 		case proto.DeploymentRemove:
 			next, err = a.remove(ctx, target)
+		case proto.DeploymentStart, proto.DeploymentStop, proto.DeploymentReboot:
+			err = a.power(ctx, target, taken.Command)
+		case proto.DeploymentDelete:
+			err = a.deleteMachine(ctx, target, taken)
+		case proto.DeploymentAttach:
+			err = a.attach(ctx, target, taken.Command)
+		case proto.DeploymentDetach:
+			err = a.detach(ctx, target, taken.Command)
 		}
 	}
 	if a.work.Err() != nil {
@@ -134,12 +142,16 @@ func (a *Agent) concludeOnce(
 	return a.amend(a.work, target, func(record *deploymentRecord) (step, error) {
 		ended := *taken
 		ended.Ended, ended.Outcome = a.Now().UTC(), &proto.Outcome{Command: taken.ID}
-		message := fmt.Sprintf("%s of %s is done", taken.Command.Verb, record.Descriptor.Name)
+		what := fmt.Sprintf("%s of %s", taken.Command.Verb, record.Descriptor.Name)
+		if taken.Command.Machine != "" {
+			what = fmt.Sprintf("%s of %s of %s", taken.Command.Verb, taken.Command.Machine, record.Descriptor.Name)
+		}
+		message := what + " is done"
 		var fault sla.Refusal
 		if cause != nil {
 			fault = refusalOf(cause)
 			ended.Outcome.Refusal = &fault
-			message = fmt.Sprintf("%s of %s failed: %s", taken.Command.Verb, record.Descriptor.Name, fault.Message)
+			message = fmt.Sprintf("%s failed: %s", what, fault.Message)
 		}
 		events, err := record.end(next, fault, ended.Ended)
 		if err != nil {

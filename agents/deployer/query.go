@@ -69,6 +69,9 @@ func (d *deployment) status(record deploymentRecord) proto.DeploymentStatus {
 			continue
 		}
 		status.Resources = append(status.Resources, one.Status)
+		if one.idle() {
+			status.Stopped = append(status.Stopped, one.Status.Name)
+		}
 		if !one.told() {
 			continue // it does not cost yet
 		}
@@ -76,6 +79,7 @@ func (d *deployment) status(record deploymentRecord) proto.DeploymentStatus {
 			status.Price = sum
 		}
 	}
+	slices.Sort(status.Stopped)
 	slices.SortFunc(status.Resources, func(x, y proto.ResourceStatus) int { return compareRefs(x.Ref, y.Ref) })
 	return status
 }

@@ -46,6 +46,12 @@ type deploymentRecord struct {
 	Counts map[string]int `json:"counts"`
 	// Secret is what the tokens of its classes are made of. It leaves this record in no other form.
 	Secret string `json:"secret,omitempty"`
+	// Holes are the indices, by class, that are not wanted though later ones are: machines that were deleted one by one.
+	Holes map[string][]int `json:"holes,omitempty"`
+	// Attached are the volumes that were attached by command, beside those that the descriptor has.
+	Attached []attachment `json:"attached,omitempty"`
+	// Detached are the volumes that the descriptor attaches and a command has detached.
+	Detached []attachment `json:"detached,omitempty"`
 	// Operation that was begun last.
 	Operation string `json:"operation,omitempty"`
 	Fault     string `json:"fault,omitempty"`
@@ -128,6 +134,8 @@ type instanceRecord struct {
 	Ended bool `json:"ended,omitempty"`
 	// Uses are the instances that its creation refers to: what it is attached to, and whose addresses it was given.
 	Uses []proto.ResourceRef `json:"uses,omitempty"`
+	// Halted says that the machine was stopped on purpose, is being, or is being restarted: balancers leave it out.
+	Halted bool `json:"halted,omitempty"`
 	// Targets that a balancer is known to have.
 	Targets []vendormodules.Target `json:"targets,omitempty"`
 	// Status as the vendor told it last.
@@ -154,6 +162,11 @@ func (i *instanceRecord) gone() bool { return i.Status.State == vendormodules.Re
 
 // stands says whether there may be something of the instance at the vendor.
 func (i *instanceRecord) stands() bool { return i.told() && !i.gone() }
+
+// idle says that it is stopped because somebody stopped it.
+func (i *instanceRecord) idle() bool {
+	return i.Halted && i.Status.State == vendormodules.ResourceStopped && !i.deleting()
+}
 
 // running says that it runs and nobody has begun to delete it.
 func (i *instanceRecord) running() bool {
@@ -205,11 +218,11 @@ func (d *deployment) latest(class string, index int) *instance {
 	return latest
 }
 
-// runningOf are the instances of a class that are wanted and run, by index. The caller holds the deployment's mutex.
+// runningOf are the instances of a class that are wanted and run, and are not being stopped, by index. The caller holds the deployment's mutex.
 func (d *deployment) runningOf(class string) []*instance {
 	var running []*instance
-	for index := 1; index <= d.record.Counts[class]; index++ {
-		if latest := d.latest(class, index); latest != nil && latest.running() {
+	for _, index := range d.record.indices(class) {
+		if latest := d.latest(class, index); latest != nil && latest.running() && !latest.Halted {
 			running = append(running, latest)
 		}
 	}
@@ -243,10 +256,11 @@ type operation struct {
 	Deployment string                  `json:"deployment"`
 	Command    proto.DeploymentCommand `json:"command"`
 	Taken      time.Time               `json:"taken"`
-	// Before is the count that a scaled class had.
-	Before  int            `json:"before,omitempty"`
-	Outcome *proto.Outcome `json:"outcome,omitempty"`
-	Ended   time.Time      `json:"ended,omitzero"`
+	// Before is the count that a scaled class had, HolesBefore what was missing of it.
+	Before      int            `json:"before,omitempty"`
+	HolesBefore []int          `json:"holes-before,omitempty"`
+	Outcome     *proto.Outcome `json:"outcome,omitempty"`
+	Ended       time.Time      `json:"ended,omitzero"`
 }
 
 // tables are the records in the store.

@@ -48,6 +48,9 @@ func (a *Agent) deleteInOrder(ctx context.Context, target *deployment, instances
 
 // deleteOne deletes an instance, wherever it is on its way.
 func (a *Agent) deleteOne(ctx context.Context, target *deployment, one *instance) error {
+	if err := a.letGo(ctx, target, one); err != nil {
+		return err
+	}
 	err := a.give(ctx, target, one, proto.ResourceCommand{Verb: proto.VerbDelete})
 	var refusal sla.Refusal
 	if !errors.As(err, &refusal) {

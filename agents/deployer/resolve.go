@@ -32,11 +32,9 @@ func (d *deployment) creation(ref proto.ResourceRef) (proto.ResourceCommand, []p
 			from.uses = append(from.uses, latest.Ref)
 		}
 	}
-	for _, volume := range slices.Sorted(maps.Keys(class.Volumes)) {
-		if latest := d.latest(volume, ref.Index); latest != nil {
-			content.Volumes = append(content.Volumes, proto.MountRef{Volume: latest.Ref, Mount: class.Volumes[volume]})
-			from.uses = append(from.uses, latest.Ref)
-		}
+	content.Volumes = d.mounts(class, ref)
+	for _, mount := range content.Volumes {
+		from.uses = append(from.uses, mount.Volume)
 	}
 	if class.Type == descriptors.LoadBalancer {
 		content.Targets, err = from.targets()

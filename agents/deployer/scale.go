@@ -16,9 +16,8 @@ import (
 func (a *Agent) scale(ctx context.Context, target *deployment, taken *operation) error {
 	class, count := taken.Command.Class, taken.Command.Count
 	descriptor := target.snapshot().Descriptor
-	scaled := []string{class} // the machines, and the volumes that each of them has its own of
-	scaled = slices.AppendSeq(scaled, maps.Keys(descriptor.Resources[class].Volumes))
-	if err := a.count(ctx, target, scaled, count); err != nil {
+	scaled := together(descriptor, class)
+	if err := a.count(ctx, target, scaled, counted{count: count}); err != nil {
 		return err
 	}
 	err := a.converge(ctx, target, scaled)
@@ -30,7 +29,7 @@ func (a *Agent) scale(ctx context.Context, target *deployment, taken *operation)
 		return target.undone(err, target.surplus(scaled), again)
 	}
 	// What cannot be had is given up, and what there was before goes on.
-	undo := a.count(ctx, target, scaled, taken.Before)
+	undo := a.count(ctx, target, scaled, counted{taken.Before, taken.HolesBefore})
 	if undo == nil {
 		undo = a.settle(ctx, target, scaled)
 	}
@@ -44,15 +43,51 @@ func (a *Agent) scale(ctx context.Context, target *deployment, taken *operation)
 	return target.undone(refusal, target.surplus(scaled), again)
 }
 
+// together are the machines of a class, and the volumes that each of them has its own of.
+func together(descriptor descriptors.Deployment, class string) []string {
+	return slices.AppendSeq([]string{class}, maps.Keys(descriptor.Resources[class].Volumes))
+}
+
+// counted is how many instances of a class are wanted, and which indices are to be left out; nil for those that are left
+// out as it is, as far as the count allows.
+type counted struct {
+	count int
+	holes []int
+}
+
 // count writes down how many instances of some classes are wanted.
-func (a *Agent) count(ctx context.Context, target *deployment, classes []string, count int) error {
+func (a *Agent) count(ctx context.Context, target *deployment, classes []string, wanted counted) error {
 	return a.amend(ctx, target, func(record *deploymentRecord) (step, error) {
-		record.Counts = maps.Clone(record.Counts)
+		record.Counts, record.Holes = maps.Clone(record.Counts), maps.Clone(record.Holes)
+		if record.Holes == nil {
+			record.Holes = map[string][]int{}
+		}
 		for _, class := range classes {
-			record.Counts[class] = count
+			holes := wanted.holes
+			if holes == nil {
+				holes = fill(record.Holes[class], wanted.count-record.Counts[class])
+			}
+			record.Counts[class], record.Holes[class] = wanted.count, holes
+			if len(holes) == 0 || wanted.count == 0 {
+				delete(record.Holes, class)
+			}
 		}
 		return step{}, nil
 	})
+}
+
+// fill leaves of the holes those that so many more instances do not fill, the first first.
+func fill(holes []int, more int) []int { return holes[min(max(more, 0), len(holes)):] }
+
+// indices are those of the wanted instances of a class: the first ones that are not left out, as many as the count says.
+func (r *deploymentRecord) indices(class string) []int {
+	indices := make([]int, 0, r.Counts[class])
+	for index := 1; len(indices) < r.Counts[class]; index++ {
+		if !slices.Contains(r.Holes[class], index) {
+			indices = append(indices, index)
+		}
+	}
+	return indices
 }
 
 // retarget leads every balancer that runs to the machines that do, where it is not known to be led there already.

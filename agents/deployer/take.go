@@ -29,6 +29,9 @@ func (a *Agent) take(ctx context.Context, message proto.Message) proto.Message {
 	if err != nil {
 		return proto.Misunderstood(message, err)
 	}
+	if verb, is := errands[command.Verb]; is {
+		return a.pass(ctx, message, verb, command)
+	}
 	a.taking.Lock()
 	defer a.taking.Unlock()
 	a.mutex.Lock()
@@ -56,8 +59,9 @@ func (a *Agent) take(ctx context.Context, message proto.Message) proto.Message {
 // repeat answers a command that came before.
 func repeat(message proto.Message, known *operation, again proto.DeploymentCommand) proto.Message {
 	first := known.Command
-	if first.Verb != again.Verb || first.Name != again.Name || first.Class != again.Class || first.Count != again.Count ||
-		descriptorID(first) != descriptorID(again) {
+	plain, repeated := first, again
+	plain.Descriptor, repeated.Descriptor = nil, nil
+	if plain != repeated || descriptorID(first) != descriptorID(again) {
 		return proto.Refusing(message, proto.Refuse, sla.Refusal{
 			Code: sla.RefusedConflict, Message: fmt.Sprintf("operation id %s was used for another %s", known.ID, first.Verb),
 		})
@@ -85,6 +89,7 @@ func (a *Agent) admitted(ctx context.Context, target *deployment, taken *operati
 		}
 		record.Operation, taken.Deployment = taken.ID, record.Descriptor.ID
 		taken.Before = record.Counts[taken.Command.Class]
+		taken.HolesBefore = append([]int{}, record.Holes[taken.Command.Class]...)
 		return step{
 			changes: []services.Change{a.tables.operation(taken)}, events: events,
 			memory: func() {
@@ -112,6 +117,9 @@ func (a *Agent) admit(taken *operation) (*deployment, *sla.Refusal) {
 		return target, nil
 	case proto.DeploymentScale:
 		return target, a.admitScale(target.snapshot(), taken.Command)
+	case proto.DeploymentStart, proto.DeploymentStop, proto.DeploymentReboot, proto.DeploymentDelete,
+		proto.DeploymentAttach, proto.DeploymentDetach:
+		return target, a.admitMachines(target, taken.Command)
 	}
 	return nil, &sla.Refusal{Code: sla.RefusedBadRequest, Message: fmt.Sprintf("no verb %q", taken.Command.Verb)}
 }

@@ -63,6 +63,7 @@ type Agent struct {
 	commands    map[string]*commandState
 	queues      map[string]*queue
 	quarantined map[string]vendormodules.Resource
+	errands     map[string]*errand
 	fault       string
 
 	fresh    chan struct{} // offers wait to be written
@@ -71,6 +72,8 @@ type Agent struct {
 	life     context.Context // of Run
 	watcher  *watcher
 	inflight chan struct{}
+	// holding has a place for each request that may wait for an errand's end.
+	holding chan struct{}
 }
 
 // actAtOnce bounds the commands at work at one cloud at the same time.
@@ -102,9 +105,11 @@ func New(options Options) (*Agent, error) {
 		commands:    map[string]*commandState{},
 		queues:      map[string]*queue{},
 		quarantined: map[string]vendormodules.Resource{},
+		errands:     map[string]*errand{},
 		fresh:       make(chan struct{}, 1),
 		watcher:     newWatcher(options.Module, options.Now),
 		inflight:    make(chan struct{}, actAtOnce),
+		holding:     make(chan struct{}, holdAtOnce),
 	}, nil
 }
 
@@ -148,8 +153,11 @@ func (a *Agent) Run(ctx context.Context) error {
 	return errors.Join(closing, group.Wait())
 }
 
-// uploads are the names of the archives on their way to machines.
-const uploads = "upload-*.tar.gz"
+// Names of the archives on their way to machines, and of what errands have left behind.
+const (
+	uploads = "upload-*.tar.gz"
+	spools  = "errand-*"
+)
 
 // prepareDirectory makes the agent's directory and clears away what an earlier run left in it.
 func (a *Agent) prepareDirectory() error {
@@ -157,7 +165,9 @@ func (a *Agent) prepareDirectory() error {
 		return err
 	}
 	left, err := filepath.Glob(filepath.Join(a.Directory, uploads))
-	for _, path := range left {
+	spooled, failure := filepath.Glob(filepath.Join(a.Directory, spools))
+	err = errors.Join(err, failure)
+	for _, path := range append(left, spooled...) {
 		err = errors.Join(err, os.Remove(path))
 	}
 	return err
@@ -171,6 +181,7 @@ func (a *Agent) endpoints() []bus.Endpoint {
 		},
 		{
 			Name: "command", Subject: proto.SubjectCommand(a.name), Queue: a.name, Handle: a.command,
+			Workers: 16 + holdAtOnce,
 			Accepts: map[proto.Performative][]proto.Role{
 				proto.AcceptProposal: {proto.RoleBroker}, proto.RejectProposal: {proto.RoleBroker},
 				proto.Cancel: {proto.RoleBroker}, proto.Request: {proto.RoleDeployer, proto.RoleClient},

@@ -35,7 +35,10 @@ func (a *Agent) change(ctx context.Context, command *commandRecord, record *reso
 }
 
 func (a *Agent) unable(what string) error {
-	return fmt.Errorf("%s cannot %s: %w", a.description.Kind, what, vendormodules.ErrUnsupported)
+	return sla.Refusal{
+		Code: sla.RefusedUnsupported, Message: fmt.Sprintf("%s: %s cannot %s", a.name, a.description.Kind, what),
+		Hint: "other vendors may: `agency vendors` lists them",
+	}
 }
 
 func (a *Agent) power(ctx context.Context, verb proto.ResourceVerb, record *resourceRecord) error {

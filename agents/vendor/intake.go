@@ -34,6 +34,10 @@ func (a *Agent) takeResourceCommand(ctx context.Context, message proto.Message) 
 	if err := checkID(record.ID); err != nil {
 		return proto.Misunderstood(message, fmt.Errorf("command %w", err))
 	}
+	switch command.Verb {
+	case proto.VerbExecute, proto.VerbReadFiles, proto.VerbWriteFiles:
+		return a.takeErrand(ctx, message, command)
+	}
 	a.mutex.Lock()
 	if known := a.commands[record.ID]; known != nil {
 		a.mutex.Unlock()

@@ -41,8 +41,12 @@ func (a *Agent) query(ctx context.Context, message proto.Message) proto.Message 
 		return proto.Answer(message, proto.Inform, report)
 	case proto.TopicCommand:
 		return a.outcome(message, question.Subject)
+	case proto.TopicOutput:
+		return a.output(message, question)
+	case proto.TopicConsole:
+		return a.console(ctx, message, question)
 	}
-	return proto.Misunderstood(message, fmt.Errorf("a vendor is asked about vendor, resources, measurements, credentials or command, not %q", question.Topic))
+	return proto.Misunderstood(message, fmt.Errorf("a vendor is not asked about %q", question.Topic))
 }
 
 func (a *Agent) outcome(message proto.Message, id string) proto.Message {

@@ -46,6 +46,7 @@ type tables struct {
 	proposals services.Table[proposalRecord]
 	resources services.Table[resourceRecord]
 	commands  services.Table[commandRecord]
+	errands   services.Table[errandRecord]
 }
 
 func newTables(store services.Store) tables {
@@ -53,6 +54,7 @@ func newTables(store services.Store) tables {
 		services.NewTable[proposalRecord](store, "proposals", "proposal", 1),
 		services.NewTable[resourceRecord](store, "resources", "resource", 1),
 		services.NewTable[commandRecord](store, "commands", "command", 1),
+		services.NewTable[errandRecord](store, "errands", "errand", 1),
 	}
 }
 
@@ -104,6 +106,9 @@ func (a *Agent) load(ctx context.Context) error {
 		if resource := a.resources[cloudKey(record.Command.Resource)]; resource != nil {
 			resource.Sequence = max(resource.Sequence, record.Sequence)
 		}
+	}
+	if err := a.loadErrands(ctx); err != nil {
+		return err
 	}
 	return a.sweep(ctx)
 }

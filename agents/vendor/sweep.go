@@ -67,6 +67,7 @@ func (a *Agent) sweep(ctx context.Context) error {
 			old = append(old, a.tables.commands.Discard(id))
 		}
 	}
+	old = append(old, a.oldErrands(now)...)
 	a.mutex.Unlock()
 	for batch := range slices.Chunk(old, services.MaxChanges) {
 		if err := a.commit(ctx, batch...); err != nil {

@@ -14,7 +14,6 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"github.com/cloud-agency/agency/agents/client"
 	"github.com/cloud-agency/agency/cmd/agency/present"
 )
 
@@ -32,7 +31,7 @@ func Main(arguments []string, stdin io.Reader, stdout, stderr io.Writer, env fun
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // the second signal ends the program at once
-	return int(client.ClassOf(s.report(s.run(ctx, arguments), formatIn(arguments))))
+	return exitCode(arguments, s.report(s.run(ctx, arguments), formatIn(arguments)))
 }
 
 // run parses and runs. Once help was printed nothing else is done.

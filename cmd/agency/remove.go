@@ -114,16 +114,21 @@ func (v removeVerb) print(s *session, ended []sla.Agreement) error {
 	})
 }
 
-// confirm asks, unless told not to. Where nobody can be asked it refuses.
+// confirm asks before it removes, unless told not to.
 func (v removeVerb) confirm(ctx context.Context, s *session, what string) error {
-	if v.Yes {
+	return s.confirm(ctx, "Remove", what, v.Yes)
+}
+
+// confirm asks whether something is to be done, unless that is said already. Where nobody can be asked it refuses.
+func (s *session) confirm(ctx context.Context, verb, what string, yes bool) error {
+	if yes {
 		return nil
 	}
 	keyboard, asked := s.terminal()
 	if !asked {
-		return badInput("add -y", "removing asks first, and there is no terminal to ask at")
+		return badInput("add -y", "%s asks first, and there is no terminal to ask at", strings.ToLower(verb))
 	}
-	s.notes.Line("Remove %s? [y/N]", what)
+	s.notes.Line("%s %s? [y/N]", verb, what)
 	answer, err := askLine(ctx, keyboard, bufio.NewReader(keyboard))
 	if err != nil {
 		return err
@@ -131,5 +136,5 @@ func (v removeVerb) confirm(ctx context.Context, s *session, what string) error 
 	if strings.HasPrefix(strings.ToLower(strings.TrimSpace(answer)), "y") {
 		return nil
 	}
-	return badInput("", "nothing was removed")
+	return badInput("", "nothing was done")
 }

@@ -57,9 +57,12 @@ type errorDocument struct {
 
 // report tells an error to whoever runs the verb, and returns it.
 func (s *session) report(err error, format present.Format) error {
+	var status exitStatus
 	switch {
 	case err == nil:
 		return nil
+	case errors.As(err, &status):
+		return err // the command has said what there was to say
 	case hasTold(err):
 		return err
 	case format == present.FormatJSON || format == present.FormatYAML:

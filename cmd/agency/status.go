@@ -226,6 +226,10 @@ func (s *session) showDeployment(deployment deploymentDocument) {
 		s.screen.Line("%s", s.screen.Paint(present.Bold, address))
 	}
 	s.showWarnings(deployment.Resources)
+	if len(deployment.Stopped) > 0 {
+		s.screen.Line("%s", s.screen.Prose(fmt.Sprintf("Stopped on purpose: %s; `agency start %s MACHINE` starts it again.",
+			strings.Join(deployment.Stopped, ", "), deployment.Descriptor.Name), 2))
+	}
 	s.showFault(deployment.DeploymentStatus)
 	if deployment.Operation != "" {
 		s.screen.Line("Under way: `agency watch %s` follows it.", deployment.Operation)

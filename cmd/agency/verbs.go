@@ -34,6 +34,15 @@ type verbs struct {
 	Resources    resourcesVerb    `cmd:"" group:"run" help:"Ask the vendors what exists."`
 	Scale        scaleVerb        `cmd:"" group:"run" help:"Bring a class to a count within its range."`
 	Remove       removeVerb       `cmd:"" group:"run" help:"Remove a deployment and end its agreements."`
+	Start        startVerb        `cmd:"" group:"run" help:"Start machines that were stopped."`
+	Stop         stopVerb         `cmd:"" group:"run" help:"Stop machines; they stay stopped until started."`
+	Reboot       rebootVerb       `cmd:"" group:"run" help:"Reboot machines, one after another."`
+	Delete       deleteVerb       `cmd:"" group:"run" help:"Delete one machine."`
+	Attach       attachVerb       `cmd:"" group:"run" help:"Attach a volume to a machine."`
+	Detach       detachVerb       `cmd:"" group:"run" help:"Detach a volume from a machine."`
+	Exec         execVerb         `cmd:"" group:"run" help:"Run a command in a machine."`
+	Copy         copyVerb         `cmd:"" group:"run" help:"Copy files to a machine or from one."`
+	Console      consoleVerb      `cmd:"" group:"run" help:"Show what a machine has printed."`
 	Agreements   agreementsVerb   `cmd:"" group:"run" help:"List agreements and what they guarantee."`
 	Applications applicationsVerb `cmd:"" group:"run" help:"List everything that has a name, from its call on."`
 	Diff         diffVerb         `cmd:"" group:"run" help:"Compare a descriptor with what runs, and what is recorded with what exists."`
@@ -120,6 +129,9 @@ func usageError(arguments []string, err error) error {
 // formatIn finds the output format in arguments that may be wrong otherwise, for the format of errors.
 func formatIn(arguments []string) present.Format {
 	for i, argument := range arguments {
+		if argument == "--" {
+			break // what follows is another program's
+		}
 		for _, prefix := range []string{"--output=", "-o=", "-o"} {
 			if value, found := strings.CutPrefix(argument, prefix); found && value != "" {
 				return present.Format(value)

@@ -28,6 +28,12 @@ func (l *layer) Abilities() vendormodules.Abilities {
 	if inside.Console != nil {
 		abilities.Console = console{l, inside.Console}
 	}
+	if inside.Executor != nil {
+		abilities.Executor = executor{l, inside.Executor}
+	}
+	if inside.Files != nil {
+		abilities.Files = files{l, inside.Files}
+	}
 	if inside.Credentials != nil {
 		abilities.Credentials = credentialChecker{l, inside.Credentials}
 	}
@@ -99,6 +105,36 @@ type console struct {
 func (c console) Console(ctx context.Context, id string) (io.ReadCloser, error) {
 	return value(ctx, c.layer, call{operation: Console, subject: id},
 		func(ctx context.Context) (io.ReadCloser, error) { return c.inside.Console(ctx, id) })
+}
+
+type executor struct {
+	layer  *layer
+	inside vendormodules.Executor
+}
+
+// Execute is never repeated: what a command does is nobody's business here.
+func (e executor) Execute(
+	ctx context.Context, id string, command vendormodules.Command, stdout, stderr io.Writer,
+) (int, error) {
+	return value(ctx, e.layer, call{operation: Execute, subject: id, unrepeatable: true, long: true},
+		func(ctx context.Context) (int, error) { return e.inside.Execute(ctx, id, command, stdout, stderr) })
+}
+
+type files struct {
+	layer  *layer
+	inside vendormodules.Files
+}
+
+// ReadFiles surrounds the opening; what the reader does afterwards is the caller's affair.
+func (f files) ReadFiles(ctx context.Context, id, path string) (io.ReadCloser, error) {
+	return value(ctx, f.layer, call{operation: ReadFiles, subject: id},
+		func(ctx context.Context) (io.ReadCloser, error) { return f.inside.ReadFiles(ctx, id, path) })
+}
+
+// WriteFiles cannot be repeated: the archive has been read.
+func (f files) WriteFiles(ctx context.Context, id string, archive io.Reader) error {
+	return f.layer.surround(ctx, call{operation: WriteFiles, subject: id, unrepeatable: true, long: true},
+		func(ctx context.Context) error { return f.inside.WriteFiles(ctx, id, archive) })
 }
 
 type credentialChecker struct {

@@ -67,6 +67,14 @@ func TestAbilities(t *testing.T) {
 			vendormodules.Meter
 		}{whole, whole},
 		"console": consoleOnly{whole, whole},
+		"executor": struct {
+			module
+			vendormodules.Executor
+		}{whole, whole},
+		"files": struct {
+			module
+			vendormodules.Files
+		}{whole, whole},
 		"credentials": struct {
 			module
 			vendormodules.CredentialChecker
@@ -82,12 +90,12 @@ func TestAbilities(t *testing.T) {
 		for decorator, wrap := range everyDecorator() {
 			got, want := present(wrap(inner)), present(inner)
 			if got != want {
-				t.Errorf("%s round a module with %s: power, attacher, balancer, meter, console, credentials are %v, should be %v",
+				t.Errorf("%s round a module with %s: power, attacher, balancer, meter, console, executor, files, credentials are %v, should be %v",
 					decorator, name, got, want)
 			}
 		}
 	}
-	if all := present(whole); all != [6]bool{true, true, true, true, true, true} {
+	if all := present(whole); all != [8]bool{true, true, true, true, true, true, true, true} {
 		t.Errorf("the module with all has %v", all)
 	}
 }
@@ -101,11 +109,12 @@ func (c consoleOnly) Console(ctx context.Context, id string) (io.ReadCloser, err
 	return c.inside.Console(ctx, id)
 }
 
-func present(module vendormodules.Module) [6]bool {
+func present(module vendormodules.Module) [8]bool {
 	abilities := vendormodules.AbilitiesOf(module)
-	return [6]bool{
+	return [8]bool{
 		abilities.Power != nil, abilities.Attacher != nil, abilities.Balancer != nil,
-		abilities.Meter != nil, abilities.Console != nil, abilities.Credentials != nil,
+		abilities.Meter != nil, abilities.Console != nil, abilities.Executor != nil, abilities.Files != nil,
+		abilities.Credentials != nil,
 	}
 }
 

@@ -26,6 +26,9 @@ const (
 	SetTargets Operation = "set-targets"
 	Meter      Operation = "measure"
 	Console    Operation = "console"
+	Execute    Operation = "execute"
+	ReadFiles  Operation = "read-files"
+	WriteFiles Operation = "write-files"
 	// CheckCredential is about a scope, which tells nothing of the credential.
 	CheckCredential Operation = "check-credential"
 )
@@ -37,6 +40,8 @@ type call struct {
 	subject string
 	// unrepeatable calls may have an effect each time.
 	unrepeatable bool
+	// long calls take as long as whoever makes them likes.
+	long bool
 }
 
 // surround is a decorator: it does the call, once, again, later or not at all.

@@ -49,7 +49,7 @@ type limit struct {
 
 // surround takes a place before its turn, so that the turns it is given are used when they come.
 func (l limit) surround(ctx context.Context, call call, do func(context.Context) error) error {
-	if l.places != nil {
+	if l.places != nil && !call.long { // what may last would keep others waiting
 		select {
 		case l.places <- struct{}{}:
 			defer func() { <-l.places }()

@@ -56,6 +56,9 @@ func (r *redacted) Abilities() vendormodules.Abilities {
 	if abilities.Console != nil {
 		abilities.Console = redactedConsole{abilities.Console, r.scrubber}
 	}
+	if abilities.Files != nil {
+		abilities.Files = redactedFiles{abilities.Files, r.scrubber}
+	}
 	return abilities
 }
 
@@ -71,6 +74,20 @@ func (c redactedConsole) Console(ctx context.Context, id string) (io.ReadCloser,
 		return nil, err
 	}
 	return redactedReader{reader, c.scrubber}, nil
+}
+
+// redactedFiles scrubs what its readers' errors say. The files are the user's own.
+type redactedFiles struct {
+	vendormodules.Files
+	scrubber scrubber
+}
+
+func (f redactedFiles) ReadFiles(ctx context.Context, id, path string) (io.ReadCloser, error) {
+	reader, err := f.Files.ReadFiles(ctx, id, path)
+	if err != nil {
+		return nil, err
+	}
+	return redactedReader{reader, f.scrubber}, nil
 }
 
 type redactedReader struct {

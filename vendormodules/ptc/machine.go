@@ -62,11 +62,7 @@ func makeDirectory(path string) error {
 
 // unpack puts the image's files and then the request's into the machine and its volumes.
 func (m *Module) unpack(ctx context.Context, of record.Record, files string) error {
-	directory := m.at(of.Key)
-	target := archive.Target{Root: directory.Root(), Mounts: map[string]string{}}
-	for volume, mount := range of.Volumes {
-		target.Mounts[mount] = filepath.Join(directory.Volumes(), volume)
-	}
+	target := m.target(of)
 	err := m.unpackImage(ctx, target, m.configuration.ImageFiles[of.Class.Image])
 	if err == nil && files != "" {
 		err = target.Unpack(ctx, files)

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -264,5 +265,66 @@ func TestAStoppedContextStopsWaiting(t *testing.T) {
 	b.reopen("")
 	if err := b.Delete(t.Context(), machine.ID); err != nil {
 		t.Errorf("Delete again: %v", err)
+	}
+}
+
+// execute runs a command in a machine and returns what it printed.
+func (b *bench) execute(id string, arguments ...string) (int, string) {
+	b.Helper()
+	var printed strings.Builder
+	exit, err := b.Execute(b.Context(), id, vendormodules.Command{Arguments: arguments}, &printed, &printed)
+	if err != nil {
+		b.Fatal("Execute: ", err)
+	}
+	return exit, printed.String()
+}
+
+func TestAnExecutedCommandIsTheMachinesOwn(t *testing.T) {
+	b := newBench(t)
+	machine := b.start(request(shell("exec sleep 86400"), "shell-1"))
+	root := b.at(machine.ID).Root()
+	if _, printed := b.execute(machine.ID, "sh", "-c", "echo $NAME $ROOT $PWD"); printed != fmt.Sprintf("shell-1 %s %s\n", root, root) {
+		t.Errorf("it sees %q", printed)
+	}
+	outside := filepath.Join(t.TempDir(), "key")
+	if err := os.WriteFile(outside, []byte("agency-key\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if exit, printed := b.execute(machine.ID, "cat", outside); confine.Find() > 0 && (exit == 0 || strings.Contains(printed, "agency-key")) {
+		t.Errorf("it reads what is not the machine's: %d, %q", exit, printed)
+	}
+	if exit, printed := b.execute(machine.ID, "cat", filepath.Join(string(b.at(machine.ID)), "status.json")); confine.Find() > 0 && exit == 0 {
+		t.Errorf("it reads the keeper's token: %q", printed)
+	}
+	var printed strings.Builder
+	command := vendormodules.Command{Arguments: []string{"pwd"}, Directory: "../../../../.."}
+	if _, err := b.Execute(b.Context(), machine.ID, command, &printed, &printed); err != nil || printed.String() != root+"\n" {
+		t.Errorf("it gets out to %q: %v", printed.String(), err)
+	}
+}
+
+func TestAnExecutedCommandEndsWithItsMachine(t *testing.T) {
+	b := newBench(t)
+	machine := b.start(request(shell("exec sleep 86400"), "shell-1"))
+	reading, writing := io.Pipe()
+	type ending struct {
+		exit int
+		err  error
+	}
+	ended := make(chan ending, 1)
+	go func() {
+		command := vendormodules.Command{Arguments: []string{"sh", "-c", "sleep 86400 & echo begun; exec sleep 86401"}}
+		exit, err := b.Execute(b.Context(), machine.ID, command, writing, io.Discard)
+		ended <- ending{exit, err}
+	}()
+	begun := make([]byte, len("begun\n"))
+	if _, err := io.ReadFull(reading, begun); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Stop(b.Context(), machine.ID); err != nil {
+		t.Fatal(err)
+	}
+	if how := <-ended; how.err != nil || how.exit != 128+15 {
+		t.Errorf("it ended with %d: %v", how.exit, how.err)
 	}
 }

@@ -46,6 +46,8 @@ var (
 	_ vendormodules.Balancer = (*Module)(nil)
 	_ vendormodules.Meter    = (*Module)(nil)
 	_ vendormodules.Console  = (*Module)(nil)
+	_ vendormodules.Executor = (*Module)(nil)
+	_ vendormodules.Files    = (*Module)(nil)
 )
 
 // Module is the testbed that lies in one directory. Only one at a time may have the directory open.

@@ -31,6 +31,11 @@ type (
 	stuck       struct{ *memory.Module }
 	trusting    struct{ *memory.Module }
 	vague       struct{ *memory.Module }
+	cheerful    struct{ *memory.Module }
+	mute        struct{ *memory.Module }
+	endless     struct{ *memory.Module }
+	fleeting    struct{ *memory.Module }
+	secretive   struct{ *memory.Module }
 )
 
 func (powerless) Stop(context.Context, string) error { return nil }
@@ -73,6 +78,42 @@ func (trusting) CheckCredential(ctx context.Context, _ services.Scope) error { r
 
 func (stuck) List(ctx context.Context) ([]vendormodules.Resource, error) {
 	return nil, errors.New("the second page is missing")
+}
+
+func (c cheerful) Execute(
+	ctx context.Context, id string, command vendormodules.Command, stdout, stderr io.Writer,
+) (int, error) {
+	_, err := c.Module.Execute(ctx, id, command, stdout, stderr)
+	return 0, err
+}
+
+func (m mute) Execute(
+	ctx context.Context, id string, command vendormodules.Command, _, stderr io.Writer,
+) (int, error) {
+	return m.Module.Execute(ctx, id, command, io.Discard, stderr)
+}
+
+func (e endless) Execute(
+	ctx context.Context, id string, command vendormodules.Command, stdout, stderr io.Writer,
+) (int, error) {
+	exit, err := e.Module.Execute(ctx, id, command, stdout, stderr)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return exit, nil
+	}
+	return exit, err
+}
+
+func (f fleeting) WriteFiles(ctx context.Context, id string, _ io.Reader) error {
+	_, err := f.Module.Get(ctx, id)
+	return err
+}
+
+func (s secretive) ReadFiles(ctx context.Context, id, path string) (io.ReadCloser, error) {
+	reader, err := s.Module.ReadFiles(ctx, id, path)
+	if errors.Is(err, vendormodules.ErrNotFound) {
+		return io.NopCloser(strings.NewReader("")), nil
+	}
+	return reader, err
 }
 
 func (vague) Get(context.Context, string) (vendormodules.Resource, error) {
@@ -283,7 +324,12 @@ var breakages = map[string]breakage{
 	"keeps its first targets": with("set-targets", "the balancer serves", func(module original) changed {
 		return fixed{module}
 	}),
-	"measures nonsense": with("measure", "is no measure", func(module original) changed { return unmeasured{module} }),
+	"knows no exit codes":     with("execute", "false ends with exit code 0", func(module original) changed { return cheerful{module} }),
+	"loses output":            with("execute", "echo ends with 0 and prints \"\"", func(module original) changed { return mute{module} }),
+	"hides that it gave up":   with("execute", "beyond its context", func(module original) changed { return endless{module} }),
+	"keeps no files":          with("files", "ReadFiles of /vendortest", func(module original) changed { return fleeting{module} }),
+	"finds what is not there": with("files", "ReadFiles of no file", func(module original) changed { return secretive{module} }),
+	"measures nonsense":       with("measure", "is no measure", func(module original) changed { return unmeasured{module} }),
 	"takes any credential": with("credentials", "CheckCredential of one that the cloud does not take", func(module original) changed {
 		return trusting{module}
 	}),

@@ -51,6 +51,8 @@ func Capabilities(module vendormodules.Module) []Capability {
 	add("set-targets", abilities.Balancer != nil, "does not implement vendormodules.Balancer")
 	add("measure", abilities.Meter != nil, "does not implement vendormodules.Meter")
 	add("console", abilities.Console != nil, "does not implement vendormodules.Console")
+	add("execute", abilities.Executor != nil, "does not implement vendormodules.Executor")
+	add("files", abilities.Files != nil, "does not implement vendormodules.Files")
 	add("credentials", abilities.Credentials != nil, "does not implement vendormodules.CredentialChecker")
 	add("create-token", description.CreateToken, "repeated creates are made harmless by listing")
 	add("isolation", description.Isolation, "its description promises none")

@@ -23,6 +23,8 @@ func ExampleCapabilities() {
 	// set-targets    yes
 	// measure        yes
 	// console        yes
+	// execute        yes
+	// files          yes
 	// credentials    yes
 	// create-token   yes
 	// isolation      no: its description promises none

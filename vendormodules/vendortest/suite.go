@@ -88,6 +88,8 @@ func tests(description vendormodules.Description, abilities vendormodules.Abilit
 	add(abilities.Balancer != nil, "set-targets", proveSetTargets)
 	add(abilities.Meter != nil, "measure", proveMeasure)
 	add(abilities.Console != nil, "console", proveConsole)
+	add(abilities.Executor != nil, "execute", proveExecute)
+	add(abilities.Files != nil, "files", proveFiles)
 	add(abilities.Credentials != nil, "credentials", proveCredentials)
 	return all
 }

@@ -43,6 +43,14 @@ func (t Target) Unpack(ctx context.Context, archive string) error {
 	return nil
 }
 
+// UnpackFrom unpacks an archive as it comes.
+func (t Target) UnpackFrom(ctx context.Context, archive io.Reader) error {
+	if err := t.unpack(ctx, bufio.NewReader(archive)); err != nil {
+		return fmt.Errorf("unpack: %w", err)
+	}
+	return nil
+}
+
 // gzipMagic is how a gzipped file begins.
 const gzipMagic = "\x1f\x8b"
 

@@ -89,15 +89,24 @@ func (s *supervisor) fork(command *command, output, report *os.File) (int, error
 		return 0, err
 	}
 	defer null.Close() // only read
+	return s.stage(command.text, nil, null, output, output, report)
+}
+
+// stage starts a stage that becomes a shell with a script and its arguments. Files are its input, output, errors, and
+// where it reports.
+func (s *supervisor) stage(script string, arguments []string, files ...*os.File) (int, error) {
 	staging := staging{
-		keeper: os.Getpid(), level: s.host.Landlock, groups: s.groups, command: command.text,
+		keeper: os.Getpid(), level: s.host.Landlock, groups: s.groups, command: script, rest: arguments,
 		own:  paths{s.directory.Root(), s.directory.Volumes()},
 		read: paths{filepath.Dir(s.program)},
 	}
+	descriptors := make([]uintptr, len(files))
+	for i, file := range files {
+		descriptors[i] = file.Fd()
+	}
 	return syscall.ForkExec(s.program, staging.arguments(s.program), &syscall.ProcAttr{
-		Dir: s.directory.Root(), Env: s.environment,
-		Files: []uintptr{null.Fd(), output.Fd(), output.Fd(), report.Fd()},
-		Sys:   &syscall.SysProcAttr{Setsid: true, Pdeathsig: unix.SIGKILL},
+		Dir: s.directory.Root(), Env: s.environment, Files: descriptors,
+		Sys: &syscall.SysProcAttr{Setsid: true, Pdeathsig: unix.SIGKILL},
 	})
 }
 
@@ -126,6 +135,7 @@ func (s *supervisor) reap() error {
 		case err != nil:
 			return fmt.Errorf("wait for processes: %w", err)
 		}
+		s.departed(pid, status)
 		for _, command := range s.commands {
 			if command.pid == pid {
 				clean := !status.Signaled() && status.ExitStatus() == 0

@@ -2,6 +2,7 @@ package keeper
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -116,6 +117,7 @@ func (k *keeper) begin(groups []string, warnings ...string) error {
 	warnings = slices.DeleteFunc(warnings, func(warning string) bool { return warning == "" })
 	k.status = record.Status{
 		Keeper: identity, Phase: record.Starting, Groups: groups, Warnings: warnings, Started: time.Now().UTC(),
+		Token: rand.Text(),
 	}
 	if err := k.directory.WriteStatus(k.status); err != nil {
 		return err

@@ -36,6 +36,8 @@ type staging struct {
 	read    paths
 	groups  paths
 	command string
+	// arguments of the command, which is then a script.
+	rest []string
 }
 
 // arguments of the program that becomes the stage.
@@ -48,7 +50,7 @@ func (s staging) arguments(program string) []string {
 			arguments = append(arguments, "--"+name+"="+value)
 		}
 	}
-	return append(arguments, "--", s.command)
+	return append(append(arguments, "--", s.command), s.rest...)
 }
 
 func parseStaging(arguments []string) (staging, error) {
@@ -62,10 +64,10 @@ func parseStaging(arguments []string) (staging, error) {
 	if err := flags.Parse(arguments); err != nil {
 		return s, err
 	}
-	if flags.NArg() != 1 {
-		return s, errors.New("one command is needed")
+	if flags.NArg() < 1 {
+		return s, errors.New("a command is needed")
 	}
-	s.command = flags.Arg(0)
+	s.command, s.rest = flags.Arg(0), flags.Args()[1:]
 	return s, nil
 }
 
@@ -99,5 +101,6 @@ func (s staging) become() error {
 	if os.Getppid() != s.keeper {
 		return errors.New("the keeper is gone")
 	}
-	return fmt.Errorf("start /bin/sh: %w", syscall.Exec("/bin/sh", []string{"sh", "-c", s.command}, os.Environ()))
+	shell := append([]string{"sh", "-c", s.command, "sh"}, s.rest...)
+	return fmt.Errorf("start /bin/sh: %w", syscall.Exec("/bin/sh", shell, os.Environ()))
 }

@@ -35,6 +35,9 @@ type supervisor struct {
 	groups      []string
 	// reports are the stages' results.
 	reports chan report
+	// visits come and go by the control socket; visitors are those at work, by process number.
+	visits, gone chan *visit
+	visitors     map[int]*visit
 	// output counts the goroutines that carry output to the console.
 	output sync.WaitGroup
 	// began is where the console ended before the first command started.
@@ -59,6 +62,7 @@ func (k *keeper) supervise() error {
 		return err
 	}
 	s := &supervisor{keeper: k, program: program, began: k.console.mark(), reports: make(chan report)}
+	s.visits, s.gone, s.visitors = make(chan *visit), make(chan *visit), map[int]*visit{}
 	if err := s.prepare(); err != nil {
 		return err
 	}
@@ -67,6 +71,11 @@ func (k *keeper) supervise() error {
 		return s.finish(children, err)
 	}
 	defer held.Close() //nolint:errcheck // the process ends
+	endVisits, err := s.receive()
+	if err != nil {
+		return s.finish(children, err)
+	}
+	defer endVisits()
 	return s.finish(children, s.run(stop, children))
 }
 
@@ -108,6 +117,10 @@ func (s *supervisor) run(stop, children <-chan os.Signal) error {
 			err = s.reported(report)
 		case <-children:
 			err = s.reap()
+		case visit := <-s.visits:
+			s.welcome(visit)
+		case visit := <-s.gone:
+			err = s.dismiss(visit)
 		case now := <-timer.C:
 			err = s.due(now)
 		}

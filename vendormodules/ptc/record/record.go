@@ -72,7 +72,10 @@ type Status struct {
 	// Restarts counts how often a command that had ended was started again.
 	Restarts int `json:"restarts,omitempty"`
 	// Groups are the control groups' directories.
-	Groups  []string  `json:"groups,omitempty"`
+	Groups []string `json:"groups,omitempty"`
+	// Token is what a machine's keeper wants to hear from who asks it for something: machines, which can reach its socket
+	// where the kernel does not confine that, cannot read it here.
+	Token   string    `json:"token,omitempty"`
 	Started time.Time `json:"started,omitzero"`
 }
 
@@ -98,7 +101,7 @@ func (d Directory) Diary() string { return filepath.Join(string(d), "keeper.log"
 // Lock is the file whose lock makes the keeper the only one.
 func (d Directory) Lock() string { return filepath.Join(string(d), "lock") }
 
-// Control is the name, in the directory, of the socket that a balancer's keeper listens on.
+// Control is the name, in the directory, of the socket that the keeper listens on.
 const Control = "control"
 
 func (d Directory) record() string { return filepath.Join(string(d), "record.json") }

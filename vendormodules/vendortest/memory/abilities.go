@@ -21,6 +21,8 @@ var (
 	_ vendormodules.Balancer = (*Module)(nil)
 	_ vendormodules.Meter    = (*Module)(nil)
 	_ vendormodules.Console  = (*Module)(nil)
+	_ vendormodules.Executor = (*Module)(nil)
+	_ vendormodules.Files    = (*Module)(nil)
 
 	_ vendormodules.CredentialChecker = (*Module)(nil)
 )
