@@ -193,8 +193,3 @@ func AsRefusal(message Message) (sla.Refusal, bool) {
 		Code: sla.RefusedInternal, Message: fmt.Sprintf("%s answered %s without a reason", message.Sender, message.Performative),
 	}, true
 }
-
-// ReplyRefusal is Refusing.
-func ReplyRefusal(message Message, performative Performative, refusal sla.Refusal) Message {
-	return Refusing(message, performative, refusal)
-}
