@@ -80,6 +80,10 @@ const (
 	Cluster ResourceType = "cluster"
 	// MapReduce is one job over one input: workers that are scaled as one, and what coordinates them.
 	MapReduce ResourceType = "map-reduce"
+	// Snapshot is what a volume held at a moment. It is made of a volume that exists; no class is of this type.
+	Snapshot ResourceType = "snapshot"
+	// Image is a machine's disk, to make others of. It is made of a machine that exists; no class is of this type.
+	Image ResourceType = "image"
 )
 
 // RunsMachines says whether a class of this type is made of computes.
@@ -121,6 +125,9 @@ type Class struct {
 	Allow map[int]Names `json:"allow,omitempty" yaml:"allow,omitempty"`
 	// UserData is handed to the machine as it is.
 	UserData string `json:"user-data,omitempty" yaml:"user-data,omitempty"`
+	// Keys are the SSH public keys that may log in, each as OpenSSH writes it (ssh-ed25519 AAAA... name) or the path of a
+	// file ending in .pub beside the descriptor.
+	Keys Names `json:"keys,omitempty" yaml:"keys,omitempty"`
 	// Volumes attached to each instance: volume class -> absolute path of the mount. An instance has its own.
 	Volumes map[string]string `json:"volumes,omitempty" yaml:"volumes,omitempty"`
 	// Networks joined, beside those that list the class as a member.
@@ -130,6 +137,9 @@ type Class struct {
 
 	// Size of the volume.
 	Size quantity.Bytes `json:"size,omitempty" yaml:"size,omitempty"`
+	// Snapshot that the volume begins with, by the name that `agency snapshots` shows; empty volumes by default. Only the
+	// vendor that has the snapshot can serve the class.
+	Snapshot string `json:"snapshot,omitempty" yaml:"snapshot,omitempty"`
 
 	// Network.
 
@@ -139,6 +149,8 @@ type Class struct {
 	Span bool `json:"span,omitempty" yaml:"span,omitempty"`
 	// Members are the classes on the network; those that name it in their networks are too.
 	Members Names `json:"members,omitempty" yaml:"members,omitempty"`
+	// Range of the network's addresses, such as 10.20.0.0/24; the vendor chooses one by default.
+	Range string `json:"range,omitempty" yaml:"range,omitempty" validate:"omitempty,cidrv4"`
 
 	// Load balancer.
 

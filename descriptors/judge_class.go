@@ -21,13 +21,13 @@ func typesOf(field string) []ResourceType {
 	switch field {
 	case "image", "count", "cores", "memory", "architecture", "files", "environment":
 		return []ResourceType{Compute, Cluster, MapReduce}
-	case "run", "ports", "allow", "user-data", "volumes":
+	case "run", "ports", "allow", "user-data", "keys", "volumes":
 		return []ResourceType{Compute, Cluster}
 	case "networks":
 		return []ResourceType{Compute, Cluster, LoadBalancer, MapReduce}
-	case "size":
+	case "size", "snapshot":
 		return []ResourceType{Volume}
-	case "private", "span", "members":
+	case "private", "span", "members", "range":
 		return []ResourceType{Network}
 	case "targets", "listen", "target-port", "protocol", "check":
 		return []ResourceType{LoadBalancer}

@@ -9,6 +9,10 @@ type Abilities struct {
 	Console  Console
 	Executor Executor
 	Files    Files
+	// Snapshotter, Imager and Resizer work on what exists already.
+	Snapshotter Snapshotter
+	Imager      Imager
+	Resizer     Resizer
 	// Credentials tries credentials.
 	Credentials CredentialChecker
 }
@@ -34,6 +38,9 @@ func AbilitiesOf(module Module) Abilities {
 	abilities.Console, _ = module.(Console)
 	abilities.Executor, _ = module.(Executor)
 	abilities.Files, _ = module.(Files)
+	abilities.Snapshotter, _ = module.(Snapshotter)
+	abilities.Imager, _ = module.(Imager)
+	abilities.Resizer, _ = module.(Resizer)
 	abilities.Credentials, _ = module.(CredentialChecker)
 	return abilities
 }

@@ -3,6 +3,7 @@ package vendormodules
 import (
 	"context"
 	"io"
+	"net/netip"
 
 	"github.com/cloud-agency/agency/descriptors"
 	"github.com/cloud-agency/agency/descriptors/quantity"
@@ -93,6 +94,30 @@ type Files interface {
 	WriteFiles(ctx context.Context, id string, archive io.Reader) error
 }
 
+// Snapshotter is the ability to keep what a volume holds at a moment. What it makes is a resource of type
+// descriptors.Snapshot: listed, shown and deleted like any other, and it outlives its volume.
+type Snapshotter interface {
+	// Snapshot begins to keep a volume, attached or not, under the rules of Create. ErrNotFound where there is no such
+	// volume.
+	Snapshot(ctx context.Context, request CopyRequest) (Resource, error)
+}
+
+// Imager is the ability to make an image of a machine. What it makes is a resource of type descriptors.Image: listed,
+// shown and deleted like any other, and it outlives its machine.
+type Imager interface {
+	// Image begins to make an image of a machine, running or stopped, under the rules of Create. ErrNotFound where there
+	// is no such machine.
+	Image(ctx context.Context, request CopyRequest) (Resource, error)
+}
+
+// Resizer is the ability to change the size of what exists, in place: what is on it stays.
+type Resizer interface {
+	// Resize gives a machine the cores and memory of a class, or a volume its size, and returns as soon as the cloud has
+	// taken the request on. It is idempotent. ErrUnsupported where that cannot be done in place, such as to a smaller
+	// volume; ErrConflict where the resource must be stopped, or detached, first.
+	Resize(ctx context.Context, id string, class descriptors.Class) error
+}
+
 // CredentialChecker is the ability to try a stored credential at the cloud, which it changes nothing at.
 type CredentialChecker interface {
 	// CheckCredential tries the credential that serves the scope. ErrAuthentication when the cloud does not take it, or
@@ -180,6 +205,36 @@ type Request struct {
 	Networks []string
 	// Targets of a load balancer at creation.
 	Targets []Target
+	// Snapshot that a volume begins with, by the cloud's id; empty for a volume that is empty.
+	Snapshot string
+	// Image of the agency's own that a machine is made of, by the cloud's id; empty where Class.Image names one that the
+	// cloud has for everybody.
+	Image string
+	// Rules say who may reach a machine. What none of them lets in stays out, where the cloud can keep it out.
+	Rules []Rule
+}
+
+// CopyRequest is what Snapshot and Image are asked for.
+type CopyRequest struct {
+	// Key, Name and Tags are like those of a Request.
+	Key  string
+	Name string
+	Tags Tags
+	// Source is the volume or machine to copy, by the cloud's id.
+	Source string
+}
+
+// Rule lets one kind of traffic in at a machine, from one side: a Class or a range of addresses.
+type Rule struct {
+	// Protocol is tcp, udp or icmp; empty for all there are.
+	Protocol string `json:"protocol,omitempty" yaml:"protocol,omitempty"`
+	// First and Last port, 1 to 65535; both 0 for all ports.
+	First int `json:"first,omitempty" yaml:"first,omitempty"`
+	Last  int `json:"last,omitempty" yaml:"last,omitempty"`
+	// Class of the same deployment whose machines may come in; empty where From says who.
+	Class string `json:"class,omitempty" yaml:"class,omitempty"`
+	// From is the range of addresses that may come in, 0.0.0.0/0 for anyone; zero where Class says who.
+	From netip.Prefix `json:"from,omitzero" yaml:"from,omitempty"`
 }
 
 // VolumeMount is a volume of the cloud and the absolute path at which a machine sees it.

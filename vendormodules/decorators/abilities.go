@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 
+	"github.com/cloud-agency/agency/descriptors"
 	"github.com/cloud-agency/agency/sla"
 	"github.com/cloud-agency/agency/vendormodules"
 	"github.com/cloud-agency/agency/vendormodules/services"
@@ -33,6 +34,15 @@ func (l *layer) Abilities() vendormodules.Abilities {
 	}
 	if inside.Files != nil {
 		abilities.Files = files{l, inside.Files}
+	}
+	if inside.Snapshotter != nil {
+		abilities.Snapshotter = snapshotter{l, inside.Snapshotter}
+	}
+	if inside.Imager != nil {
+		abilities.Imager = imager{l, inside.Imager}
+	}
+	if inside.Resizer != nil {
+		abilities.Resizer = resizer{l, inside.Resizer}
 	}
 	if inside.Credentials != nil {
 		abilities.Credentials = credentialChecker{l, inside.Credentials}
@@ -135,6 +145,36 @@ func (f files) ReadFiles(ctx context.Context, id, path string) (io.ReadCloser, e
 func (f files) WriteFiles(ctx context.Context, id string, archive io.Reader) error {
 	return f.layer.surround(ctx, call{operation: WriteFiles, subject: id, unrepeatable: true, long: true},
 		func(ctx context.Context) error { return f.inside.WriteFiles(ctx, id, archive) })
+}
+
+type snapshotter struct {
+	layer  *layer
+	inside vendormodules.Snapshotter
+}
+
+func (s snapshotter) Snapshot(ctx context.Context, request vendormodules.CopyRequest) (vendormodules.Resource, error) {
+	return value(ctx, s.layer, s.layer.creating(Snapshot, request.Key),
+		func(ctx context.Context) (vendormodules.Resource, error) { return s.inside.Snapshot(ctx, request) })
+}
+
+type imager struct {
+	layer  *layer
+	inside vendormodules.Imager
+}
+
+func (i imager) Image(ctx context.Context, request vendormodules.CopyRequest) (vendormodules.Resource, error) {
+	return value(ctx, i.layer, i.layer.creating(Image, request.Key),
+		func(ctx context.Context) (vendormodules.Resource, error) { return i.inside.Image(ctx, request) })
+}
+
+type resizer struct {
+	layer  *layer
+	inside vendormodules.Resizer
+}
+
+func (r resizer) Resize(ctx context.Context, id string, class descriptors.Class) error {
+	return r.layer.surround(ctx, call{operation: Resize, subject: id},
+		func(ctx context.Context) error { return r.inside.Resize(ctx, id, class) })
 }
 
 type credentialChecker struct {

@@ -29,6 +29,9 @@ const (
 	Execute    Operation = "execute"
 	ReadFiles  Operation = "read-files"
 	WriteFiles Operation = "write-files"
+	Snapshot   Operation = "snapshot"
+	Image      Operation = "image"
+	Resize     Operation = "resize"
 	// CheckCredential is about a scope, which tells nothing of the credential.
 	CheckCredential Operation = "check-credential"
 )
@@ -77,9 +80,13 @@ func (l *layer) Capacity(ctx context.Context) (vendormodules.Usage, error) {
 	return value(ctx, l, call{operation: Capacity}, l.Module.Capacity)
 }
 
+// creating is a call that makes a resource of a key: repeatable where the cloud itself makes a repeat harmless.
+func (l *layer) creating(operation Operation, key string) call {
+	return call{operation: operation, subject: key, unrepeatable: !l.Describe().CreateToken}
+}
+
 func (l *layer) Create(ctx context.Context, request vendormodules.Request) (vendormodules.Resource, error) {
-	create := call{operation: Create, subject: request.Key, unrepeatable: !l.Describe().CreateToken}
-	return value(ctx, l, create,
+	return value(ctx, l, l.creating(Create, request.Key),
 		func(ctx context.Context) (vendormodules.Resource, error) { return l.Module.Create(ctx, request) })
 }
 
