@@ -8,7 +8,8 @@ BENCH   ?= .
 COUNT   ?= 5
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test check lint tidy-check generate bench crash-test foreign-vendor-test fuzz clean
+.PHONY: help build demo test check lint tidy-check generate bench crash-test foreign-vendor-test \
+	testbed-up testbed-down conformance fuzz clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-20s %s\n", $$1, $$2}'
@@ -42,6 +43,16 @@ crash-test: build ## Kill the agency at random moments of a deployment, a hundre
 
 foreign-vendor-test: build ## Put the vendor agent in JavaScript through the protocol, and to work (node, npm)
 	@examples/foreign-vendor/test $(BIN)/agency
+
+testbed-up: ## Install and start real providers on this machine: OpenStack, libvirt, Docker (root, Debian)
+	@testbed/all up
+
+testbed-down: ## Stop what testbed-up started
+	@testbed/all down
+
+conformance: build ## Put every module through the suite, against the testbed too, and print a table
+	@$(GO) test -tags testbed -count 1 -p 1 -timeout 40m -json -run Conformance ./vendormodules/... \
+		| $(GO) run ./vendormodules/vendortest/summary
 
 fuzz: ## Fuzz every decoder for a while (FUZZTIME=20s each)
 	@.ci/fuzz $(or $(FUZZTIME),20s)

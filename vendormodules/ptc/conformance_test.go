@@ -11,7 +11,7 @@ import (
 func TestConformance(t *testing.T) {
 	t.Parallel()
 	vendortest.Run(t, vendortest.Provider{
-		Agency: agencyID,
+		Agency: agencyID, Against: "this machine's processes and loopback", Record: "conformance.json",
 		Account: func(t *testing.T) vendortest.Account {
 			b := &bench{T: t, directory: t.TempDir()}
 			sweepAfter(t, b.directory)

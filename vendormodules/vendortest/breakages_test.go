@@ -36,6 +36,8 @@ type (
 	endless     struct{ *memory.Module }
 	fleeting    struct{ *memory.Module }
 	secretive   struct{ *memory.Module }
+	impatient   struct{ *memory.Module }
+	offended    struct{ *memory.Module }
 )
 
 func (powerless) Stop(context.Context, string) error { return nil }
@@ -114,6 +116,22 @@ func (s secretive) ReadFiles(ctx context.Context, id, path string) (io.ReadClose
 		return io.NopCloser(strings.NewReader("")), nil
 	}
 	return reader, err
+}
+
+func (i impatient) List(ctx context.Context) ([]vendormodules.Resource, error) {
+	listed, err := i.Module.List(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = errors.New("it takes too long")
+	}
+	return listed, err
+}
+
+func (o offended) List(ctx context.Context) ([]vendormodules.Resource, error) {
+	listed, err := o.Module.List(ctx)
+	if errors.Is(err, vendormodules.ErrTransient) {
+		err = errors.New("it is broken")
+	}
+	return listed, err
 }
 
 func (vague) Get(context.Context, string) (vendormodules.Resource, error) {
@@ -332,6 +350,25 @@ var breakages = map[string]breakage{
 	"measures nonsense":       with("measure", "is no measure", func(module original) changed { return unmeasured{module} }),
 	"takes any credential": with("credentials", "CheckCredential of one that the cloud does not take", func(module original) changed {
 		return trusting{module}
+	}),
+	"gives up for a reason of its own": with("stalled", "List of a cloud that does not answer", func(module original) changed {
+		return impatient{module}
+	}),
+	"takes a cloud that is busy for broken": with("throttled", "List at a cloud that is asked too often", func(module original) changed {
+		return offended{module}
+	}),
+	"makes another when the answer is lost": by("dropped", "List shows", func(_ *memory.Cloud, module *broken) {
+		repeated := map[string]string{}
+		module.create = func(ctx context.Context, request vendormodules.Request) (vendormodules.Resource, error) {
+			key := request.Key
+			request.Key += repeated[key]
+			resource, err := module.Module.Create(ctx, request)
+			if errors.Is(err, vendormodules.ErrTransient) && strings.Contains(err.Error(), "broke") {
+				repeated[key] = "#again"
+			}
+			resource.Key = key
+			return resource, err
+		}
 	}),
 	"shows no console": with("console", "the console shows", func(module original) changed { return silent{module} }),
 }

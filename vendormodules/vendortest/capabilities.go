@@ -11,10 +11,10 @@ import (
 
 // Capability is one thing that a module may be able to do.
 type Capability struct {
-	Name string
-	Has  bool
+	Name string `json:"name"`
+	Has  bool   `json:"has"`
 	// Reason why the module lacks it: the note of its description that names the capability, else what is missing.
-	Reason string
+	Reason string `json:"reason,omitempty"`
 }
 
 // String is one line of a table.

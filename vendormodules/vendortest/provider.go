@@ -21,6 +21,12 @@ type Provider struct {
 	// Wait is the longest that anything may take to come about at the cloud; 30 s if zero.
 	Wait time.Duration
 
+	// Against is what the module is tested against, with its version: "govmomi's simulator 0.53.0". Unless empty, what the
+	// suite finds is compared with Record, a file below the package's testdata that documentation is generated from;
+	// with UPDATE_DOCS=1 in the environment it is written anew.
+	Against, Record string
+	// Line, if the suite can make the way to the cloud bad, lets it prove how the module bears that.
+	Line Line
 	// Scripts, if there is a way to say what a machine does, let the suite prove consoles and the data on volumes.
 	Scripts Scripts
 	// Credential makes the cloud take the account's credential, as it does at first, or not. A module that tries

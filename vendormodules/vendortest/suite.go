@@ -16,6 +16,9 @@ func Run(t *testing.T, provider Provider) {
 	}
 	module := provider.Account(t).Open(t)
 	description, abilities := module.Describe(), vendormodules.AbilitiesOf(module)
+	if provider.Against != "" {
+		t.Log("tested against " + provider.Against)
+	}
 	for _, capability := range Capabilities(module) {
 		t.Log(capability)
 	}
@@ -23,8 +26,9 @@ func Run(t *testing.T, provider Provider) {
 		t.Errorf("Close: %v", err)
 	}
 	provider.check(t, description, abilities)
+	provider.record(t, module)
 
-	for _, test := range tests(description, abilities) {
+	for _, test := range tests(description, abilities, provider.Line) {
 		t.Run(test.name, func(t *testing.T) { test.prove(newBench(t, provider)) })
 	}
 }
@@ -52,7 +56,7 @@ type test struct {
 }
 
 // tests are those that apply to a module.
-func tests(description vendormodules.Description, abilities vendormodules.Abilities) []test {
+func tests(description vendormodules.Description, abilities vendormodules.Abilities, line Line) []test {
 	var all []test
 	add := func(applies bool, name string, prove func(b *bench)) {
 		if applies {
@@ -91,6 +95,9 @@ func tests(description vendormodules.Description, abilities vendormodules.Abilit
 	add(abilities.Executor != nil, "execute", proveExecute)
 	add(abilities.Files != nil, "files", proveFiles)
 	add(abilities.Credentials != nil, "credentials", proveCredentials)
+	add(line != nil, "stalled", proveStalled)
+	add(line != nil, "throttled", proveThrottled)
+	add(line != nil, "dropped", proveDropped)
 	return all
 }
 

@@ -21,6 +21,7 @@ type Cloud struct {
 	faults  map[string][]Fault
 	calls   map[string]int
 	locked  bool
+	trouble trouble
 }
 
 // Fault is how one call goes wrong.
@@ -100,9 +101,12 @@ func (c *Cloud) call(ctx context.Context, operation string, work func() error) e
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("memory: %s: %w", operation, err)
 	}
+	fault, err := c.meets(ctx, operation)
+	if err != nil {
+		return fmt.Errorf("memory: %s: %w", operation, err)
+	}
 	c.mutex.Lock()
 	c.calls[operation]++
-	var fault Fault
 	if waiting := c.faults[operation]; len(waiting) > 0 {
 		fault, c.faults[operation] = waiting[0], waiting[1:]
 	}

@@ -36,7 +36,7 @@ func Provider(wrap func(*Cloud, *Module) vendormodules.Module) vendortest.Provid
 			descriptors.Network:      {Type: descriptors.Network},
 			descriptors.LoadBalancer: {Type: descriptors.LoadBalancer, Listen: 8080},
 		},
-		Wait: 5 * time.Second,
+		Wait: 5 * time.Second, Line: line{&cloud},
 		Scripts: vendortest.Scripts{
 			Print: func(class descriptors.Class, text string) descriptors.Class { return command(class, "print "+text) },
 			Write: func(class descriptors.Class, path, text string) descriptors.Class {
