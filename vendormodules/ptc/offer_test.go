@@ -21,8 +21,8 @@ prices:
   core-hour: 0.01 USD
   gib-hour: 0.004 USD
   storage-gib-month: 0.073 USD
-  load-balancer-hour: 0.02 USD
-  network-hour: 0.001 USD
+  load-balancer: 0.02 USD/h
+  network: 0.001 USD/h
 availability: { compute: 99.5%, load-balancer: 99.99% }
 ready-in: 2s
 types: [network, compute, cluster, load-balancer, volume]
@@ -112,7 +112,7 @@ func TestRefusalsSayWhatWouldDo(t *testing.T) {
 func TestFaultsOfTheConfigurationAreAllReported(t *testing.T) {
 	const wrong = `regoin: athens
 country: greece
-prices: { core-hour: 0.01 USD, gib-hour: 0.004 EUR, network-hour: -1 USD }
+prices: { core-hour: 0.01 USD, gib-hour: 0.004 EUR, network: -1 USD/h }
 types: [compute, volumes]
 images: [static-wep]
 image-files: { shell: relative }
@@ -125,7 +125,7 @@ capacity: { cores: -1 }
 		t.Fatalf("New: %v", err)
 	}
 	for _, part := range []string{
-		`:1:1  regoin: no such field; did you mean "region"?`, ":2:10  country: ", ":3:42  prices.gib-hour: ", "prices.network-hour: below zero",
+		`:1:1  regoin: no such field; did you mean "region"?`, ":2:10  country: ", ":3:42  prices.gib-hour: ", "prices.network: below zero",
 		`:4:18  types[1]: there is no "volumes"; did you mean "volume"?`, `:5:10  images[0]: there is no "static-wep"; did you mean "static-web"?`,
 		":6:23  image-files.shell: ", "availability.computer: ", "capacity.cores: below zero",
 	} {
