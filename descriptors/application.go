@@ -86,6 +86,17 @@ const (
 	Image ResourceType = "image"
 )
 
+// CopyOf is the type of what snapshots or images are made of; empty for a type that is no copy.
+func (t ResourceType) CopyOf() ResourceType {
+	switch t {
+	case Snapshot:
+		return Volume
+	case Image:
+		return Compute
+	}
+	return ""
+}
+
 // RunsMachines says whether a class of this type is made of computes.
 func (t ResourceType) RunsMachines() bool { return t == Compute || t == Cluster || t == MapReduce }
 

@@ -207,8 +207,8 @@ type Request struct {
 	Targets []Target
 	// Snapshot that a volume begins with, by the cloud's id; empty for a volume that is empty.
 	Snapshot string
-	// Image of the agency's own that a machine is made of, by the cloud's id; empty where Class.Image names one that the
-	// cloud has for everybody.
+	// Image of the agency's own that a machine is made of, by the cloud's id. Class.Image then names the image that it goes
+	// back to, which the cloud has for everybody. Empty where the machine is made of that itself.
 	Image string
 	// Rules say who may reach a machine. What none of them lets in stays out, where the cloud can keep it out.
 	Rules []Rule

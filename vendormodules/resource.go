@@ -5,6 +5,7 @@ import (
 
 	"github.com/cloud-agency/agency/descriptors"
 	"github.com/cloud-agency/agency/descriptors/lifecycle"
+	"github.com/cloud-agency/agency/descriptors/quantity"
 )
 
 // Resource is something that exists at a cloud, as the cloud shows it now.
@@ -23,6 +24,9 @@ type Resource struct {
 	// Warnings say what works otherwise than asked for.
 	Warnings []string  `json:"warnings,omitempty" yaml:"warnings,omitempty"`
 	Created  time.Time `json:"created,omitzero" yaml:"created,omitempty"`
+	// Size of a snapshot or an image: of a snapshot what a volume made of it must have at least. Zero where the cloud does
+	// not tell, and for all else.
+	Size quantity.Bytes `json:"size,omitempty" yaml:"size,omitempty"`
 }
 
 // Address is where a resource can be reached.

@@ -82,7 +82,7 @@ func (t Terms) WithDefaults(defaults Terms) Terms {
 // resources apart from those of others.
 func (t Terms) Refuse(class descriptors.Class, isolated bool) *sla.Refusal {
 	switch place := class.Place; {
-	case !slices.Contains(t.Types, class.Type):
+	case !slices.Contains(t.Types, class.Type) && !slices.Contains(t.Types, class.Type.CopyOf()):
 		return Unsupported("type", string(class.Type), Texts(t.Types))
 	case class.Isolation == "required" && !isolated:
 		return &sla.Refusal{
@@ -111,8 +111,8 @@ func (t Terms) Quote(class descriptors.Class, flavor Flavor) (vendormodules.Quot
 	}
 	var err error
 	switch class.Type {
-	case descriptors.Volume:
-		quote.Use.Storage = class.Size
+	case descriptors.Volume, descriptors.Snapshot, descriptors.Image: // copies are kept on the same storage
+		quote.Use.Storage, quote.Availability = class.Size, t.Availability[descriptors.Volume]
 		quote.Unit, err = t.Prices.Storage(class.Size)
 	case descriptors.Network:
 		quote.Unit = t.Prices.Network

@@ -3,6 +3,7 @@ package decorators_test
 import (
 	"context"
 	"io"
+	"maps"
 	"testing"
 	"time"
 
@@ -75,6 +76,14 @@ func TestAbilities(t *testing.T) {
 			module
 			vendormodules.Files
 		}{whole, whole},
+		"snapshotter": struct {
+			module
+			vendormodules.Snapshotter
+		}{whole, whole},
+		"imager": struct {
+			module
+			vendormodules.Imager
+		}{whole, whole},
 		"credentials": struct {
 			module
 			vendormodules.CredentialChecker
@@ -89,14 +98,15 @@ func TestAbilities(t *testing.T) {
 	for name, inner := range inside {
 		for decorator, wrap := range everyDecorator() {
 			got, want := present(wrap(inner)), present(inner)
-			if got != want {
-				t.Errorf("%s round a module with %s: power, attacher, balancer, meter, console, executor, files, credentials are %v, should be %v",
-					decorator, name, got, want)
+			if !maps.Equal(got, want) {
+				t.Errorf("%s round a module with %s: its abilities are %v, should be %v", decorator, name, got, want)
 			}
 		}
 	}
-	if all := present(whole); all != [8]bool{true, true, true, true, true, true, true, true} {
-		t.Errorf("the module with all has %v", all)
+	for ability, has := range present(whole) {
+		if !has && ability != "resizer" {
+			t.Errorf("the module with all has no %s", ability)
+		}
 	}
 }
 
@@ -109,12 +119,20 @@ func (c consoleOnly) Console(ctx context.Context, id string) (io.ReadCloser, err
 	return c.inside.Console(ctx, id)
 }
 
-func present(module vendormodules.Module) [8]bool {
+func present(module vendormodules.Module) map[string]bool {
 	abilities := vendormodules.AbilitiesOf(module)
-	return [8]bool{
-		abilities.Power != nil, abilities.Attacher != nil, abilities.Balancer != nil,
-		abilities.Meter != nil, abilities.Console != nil, abilities.Executor != nil, abilities.Files != nil,
-		abilities.Credentials != nil,
+	return map[string]bool{
+		"power":       abilities.Power != nil,
+		"attacher":    abilities.Attacher != nil,
+		"balancer":    abilities.Balancer != nil,
+		"meter":       abilities.Meter != nil,
+		"console":     abilities.Console != nil,
+		"executor":    abilities.Executor != nil,
+		"files":       abilities.Files != nil,
+		"snapshotter": abilities.Snapshotter != nil,
+		"imager":      abilities.Imager != nil,
+		"resizer":     abilities.Resizer != nil,
+		"credentials": abilities.Credentials != nil,
 	}
 }
 

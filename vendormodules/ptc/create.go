@@ -37,6 +37,9 @@ func (m *Module) create(ctx context.Context, request vendormodules.Request) (ven
 	defer release()
 	of, err := m.read(request.Key)
 	if errors.Is(err, vendormodules.ErrNotFound) {
+		if _, err := m.origin(request); err != nil {
+			return vendormodules.Resource{}, err
+		}
 		of, err = m.found(request)
 	}
 	if err == nil && of.Deleting {
@@ -96,7 +99,7 @@ func (m *Module) found(request vendormodules.Request) (record.Record, error) {
 	var subdirectories []string
 	switch request.Class.Type {
 	case descriptors.Volume:
-		of.Prepared, subdirectories = true, []string{"data"}
+		of.Prepared, subdirectories = request.Snapshot == "", []string{"data"}
 	case descriptors.Network:
 		of.Prepared = true
 	case descriptors.LoadBalancer:

@@ -19,12 +19,19 @@ import (
 // defaultImage is that of a class which names none.
 const defaultImage = "shell"
 
-// prepare puts everything of a machine in its place. Each step may find its work done, wholly or in part.
+// prepare puts everything of a machine, or of a volume that is made of a snapshot, in its place. Each step may find its work done, wholly or in part.
 func (m *Module) prepare(ctx context.Context, of record.Record, request vendormodules.Request) (record.Record, error) {
+	if of.Class.Type == descriptors.Volume {
+		if err := m.fill(ctx, request, m.at(of.Key).Data()); err != nil {
+			return of, err
+		}
+		of.Prepared = true
+		return of, m.at(of.Key).Write(of)
+	}
 	if err := m.settleVolumes(of); err != nil {
 		return of, err
 	}
-	if err := m.unpack(ctx, of, request.Files); err != nil {
+	if err := m.unpack(ctx, of, request); err != nil {
 		return of, err
 	}
 	root := m.at(of.Key).Root()
@@ -61,11 +68,15 @@ func makeDirectory(path string) error {
 }
 
 // unpack puts the image's files and then the request's into the machine and its volumes.
-func (m *Module) unpack(ctx context.Context, of record.Record, files string) error {
+func (m *Module) unpack(ctx context.Context, of record.Record, request vendormodules.Request) (err error) {
 	target := m.target(of)
-	err := m.unpackImage(ctx, target, m.configuration.ImageFiles[of.Class.Image])
-	if err == nil && files != "" {
-		err = target.Unpack(ctx, files)
+	if request.Image != "" {
+		err = m.fill(ctx, request, target.Root)
+	} else {
+		err = m.unpackImage(ctx, target, m.configuration.ImageFiles[of.Class.Image])
+	}
+	if err == nil && request.Files != "" {
+		err = target.Unpack(ctx, request.Files)
 	}
 	if errors.Is(err, archive.ErrEntry) {
 		return fmt.Errorf("%w: %w", err, vendormodules.ErrInvalid)

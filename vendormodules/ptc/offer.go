@@ -55,7 +55,7 @@ func (m *Module) refuse(class descriptors.Class) *sla.Refusal {
 	if class.Type.RunsMachines() {
 		return m.refuseMachine(class)
 	}
-	if class.Type == descriptors.Volume && class.Size > m.capacity.Storage {
+	if (class.Type == descriptors.Volume || class.Type.CopyOf() != "") && class.Size > m.capacity.Storage {
 		return catalogue.TooLarge("size", class.Size.String(), m.capacity.Storage.String())
 	}
 	return nil

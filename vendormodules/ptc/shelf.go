@@ -82,13 +82,25 @@ func (m *Module) records() ([]record.Record, error) {
 
 // lay makes the directory of a new resource, which appears with its record or not at all.
 func (m *Module) lay(of record.Record, subdirectories ...string) error {
+	return m.layFilled(&of, subdirectories, func(record.Directory) error { return nil })
+}
+
+// layFilled is lay for a resource that is to have something from the start: fill puts it in its place, and may complete
+// the record.
+func (m *Module) layFilled(of *record.Record, subdirectories []string, fill func(aside record.Directory) error) error {
 	aside := record.Directory(filepath.Join(m.resources(), making+of.Key+"-"+rand.Text()))
 	if err := os.Mkdir(string(aside), 0o700); err != nil {
 		return err
 	}
-	err := aside.Write(of)
+	var err error
 	for _, name := range subdirectories {
 		err = errors.Join(err, os.Mkdir(filepath.Join(string(aside), name), 0o700))
+	}
+	if err == nil {
+		err = fill(aside)
+	}
+	if err == nil {
+		err = aside.Write(*of)
 	}
 	if err == nil {
 		err = os.Rename(string(aside), string(m.at(of.Key)))

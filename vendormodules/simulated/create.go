@@ -50,6 +50,9 @@ func (m *Module) recognise(key string, now time.Time) *record {
 
 // make makes the record of a new resource, of which the account knows nothing yet but its addresses.
 func (m *Module) make(request vendormodules.Request, now time.Time) (*record, error) {
+	if err := m.originate(request, now); err != nil {
+		return nil, err
+	}
 	size, refusal := m.configuration.size(request.Class)
 	if refusal != nil {
 		return nil, fmt.Errorf("%w: %w", refusal, vendormodules.ErrUnsupported)

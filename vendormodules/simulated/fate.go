@@ -31,6 +31,8 @@ const (
 	opSetTargets operation = "set-targets"
 	opMeasure    operation = "measure"
 	opConsole    operation = "console"
+	opSnapshot   operation = "snapshot"
+	opImage      operation = "image"
 	// opAny stands for all operations that are not named.
 	opAny operation = "any"
 	// opBoot and opLife are no calls: what becomes of a resource by itself.
@@ -42,7 +44,7 @@ const (
 func operations() []operation {
 	return []operation{
 		opQuote, opCapacity, opCreate, opGet, opList, opDelete, opStart, opStop, opReboot, opAttach, opDetach, opSetTargets,
-		opMeasure, opConsole, opAny,
+		opMeasure, opConsole, opSnapshot, opImage, opAny,
 	}
 }
 

@@ -38,6 +38,9 @@ var (
 	_ vendormodules.Balancer = (*Module)(nil)
 	_ vendormodules.Meter    = (*Module)(nil)
 	_ vendormodules.Console  = (*Module)(nil)
+
+	_ vendormodules.Snapshotter = (*Module)(nil)
+	_ vendormodules.Imager      = (*Module)(nil)
 )
 
 // Module is an account of a cloud made of numbers. One module at a time may be open on a store.

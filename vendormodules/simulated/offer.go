@@ -72,13 +72,13 @@ func (c configuration) size(class descriptors.Class) (size, *sla.Refusal) {
 	switch class.Type {
 	case descriptors.Compute, descriptors.Cluster:
 		return c.machine(class)
-	case descriptors.Volume:
+	case descriptors.Volume, descriptors.Snapshot, descriptors.Image:
 		const monthsMiB = quantity.HoursPerMonth * int64(quantity.GiB/quantity.MiB)
 		price, err := scaled(c.Prices.StorageGiBMonth, int64((class.Size+quantity.MiB-1)/quantity.MiB), monthsMiB)
 		if limit := c.told().Storage; err != nil || limit > 0 && class.Size > limit {
 			return size{}, refused(sla.RefusedCapacity, fmt.Sprintf("size %s is more than there is in all", class.Size), limit.String())
 		}
-		return size{"volume", vendormodules.Usage{Storage: class.Size}, price}, nil
+		return size{string(class.Type), vendormodules.Usage{Storage: class.Size}, price}, nil
 	case descriptors.LoadBalancer:
 		return size{name: "balancer", price: c.Prices.LoadBalancer.PerHour}, nil
 	case descriptors.Network:
@@ -116,7 +116,7 @@ func (c configuration) machine(class descriptors.Class) (size, *sla.Refusal) {
 func (c configuration) misplaced(class descriptors.Class) *sla.Refusal {
 	place := class.Place
 	switch {
-	case !slices.Contains(c.Types, class.Type):
+	case !slices.Contains(c.Types, class.Type) && !slices.Contains(c.Types, class.Type.CopyOf()):
 		return refused(sla.RefusedUnsupported, fmt.Sprintf("no %s is offered here", class.Type), "")
 	case class.Isolation == "required" && !c.Isolation:
 		return refused(sla.RefusedIsolation, "no isolation is promised here", "")

@@ -38,6 +38,8 @@ type (
 	secretive   struct{ *memory.Module }
 	impatient   struct{ *memory.Module }
 	offended    struct{ *memory.Module }
+	forgetting  struct{ *memory.Module }
+	blank       struct{ *memory.Module }
 )
 
 func (powerless) Stop(context.Context, string) error { return nil }
@@ -132,6 +134,32 @@ func (o offended) List(ctx context.Context) ([]vendormodules.Resource, error) {
 		err = errors.New("it is broken")
 	}
 	return listed, err
+}
+
+// Snapshot keeps nothing of what the volume held.
+func (f forgetting) Snapshot(
+	ctx context.Context, request vendormodules.CopyRequest,
+) (vendormodules.Resource, error) {
+	if _, err := f.Module.Get(ctx, request.Source); err != nil {
+		return f.Module.Snapshot(ctx, request)
+	}
+	empty, err := f.Module.Create(ctx, vendormodules.Request{Key: request.Key + "-source", Class: descriptors.Class{Type: descriptors.Volume}})
+	if err != nil {
+		return empty, err
+	}
+	request.Source = empty.ID
+	made, err := f.Module.Snapshot(ctx, request)
+	return made, errors.Join(err, f.Module.Delete(ctx, empty.ID))
+}
+
+// Image makes another image at every repeat.
+func (b blank) Image(ctx context.Context, request vendormodules.CopyRequest) (vendormodules.Resource, error) {
+	made, err := b.Module.Image(ctx, request)
+	if err != nil || made.State == vendormodules.ResourceCreating {
+		return made, err
+	}
+	request.Key += "-again"
+	return b.Module.Image(ctx, request)
 }
 
 func (vague) Get(context.Context, string) (vendormodules.Resource, error) {
@@ -347,7 +375,19 @@ var breakages = map[string]breakage{
 	"hides that it gave up":   with("execute", "beyond its context", func(module original) changed { return endless{module} }),
 	"keeps no files":          with("files", "ReadFiles of /vendortest", func(module original) changed { return fleeting{module} }),
 	"finds what is not there": with("files", "ReadFiles of no file", func(module original) changed { return secretive{module} }),
-	"measures nonsense":       with("measure", "is no measure", func(module original) changed { return unmeasured{module} }),
+	"snapshots nothing":       with("snapshot", "the console shows", func(module original) changed { return forgetting{module} }),
+	"makes volumes empty whatever they are made of": by("snapshot", "the console shows", func(_ *memory.Cloud, module *broken) {
+		module.create = func(ctx context.Context, request vendormodules.Request) (vendormodules.Resource, error) {
+			if _, err := module.Module.Get(ctx, request.Snapshot); err == nil {
+				request.Snapshot = ""
+			}
+			return module.Module.Create(ctx, request)
+		}
+	}),
+	"images anew at every repeat": with("image", "Image of the same key again", func(module original) changed {
+		return blank{module}
+	}),
+	"measures nonsense": with("measure", "is no measure", func(module original) changed { return unmeasured{module} }),
 	"takes any credential": with("credentials", "CheckCredential of one that the cloud does not take", func(module original) changed {
 		return trusting{module}
 	}),

@@ -25,6 +25,9 @@ func ExampleCapabilities() {
 	// console        yes
 	// execute        yes
 	// files          yes
+	// snapshot       yes
+	// image          yes
+	// resize         no: does not implement vendormodules.Resizer
 	// credentials    yes
 	// create-token   yes
 	// isolation      no: its description promises none

@@ -44,6 +44,9 @@ func (p Provider) check(t *testing.T, description vendormodules.Description, abi
 	if abilities.Credentials != nil && p.Credential == nil {
 		t.Fatal("the module tries credentials, and the provider has no Credential")
 	}
+	if abilities.Imager != nil && !slices.Contains(description.Types, descriptors.Compute) {
+		t.Fatal("the module makes images of machines, and creates no compute")
+	}
 	if len(description.Types) == 0 {
 		t.Fatal("the module creates nothing: its description has no types")
 	}
@@ -94,6 +97,8 @@ func tests(description vendormodules.Description, abilities vendormodules.Abilit
 	add(abilities.Console != nil, "console", proveConsole)
 	add(abilities.Executor != nil, "execute", proveExecute)
 	add(abilities.Files != nil, "files", proveFiles)
+	add(abilities.Snapshotter != nil && creates(descriptors.Volume), "snapshot", proveSnapshot)
+	add(abilities.Imager != nil, "image", proveImage)
 	add(abilities.Credentials != nil, "credentials", proveCredentials)
 	add(line != nil, "stalled", proveStalled)
 	add(line != nil, "throttled", proveThrottled)

@@ -36,6 +36,8 @@ type Record struct {
 	Program string `json:"program,omitempty"`
 	// Prepared says that everything is in place to start.
 	Prepared bool `json:"prepared"`
+	// Warnings that a copy bears since it was made.
+	Warnings []string `json:"warnings,omitempty"`
 	// Deleting says that nothing may start any more.
 	Deleting bool `json:"deleting,omitempty"`
 }
@@ -89,7 +91,7 @@ func (d Directory) Root() string { return filepath.Join(string(d), "root") }
 // machine, which is confined to its own directories, reaches a volume that comes later.
 func (d Directory) Volumes() string { return filepath.Join(string(d), "volumes") }
 
-// Data is where a volume's data lies while no machine has it.
+// Data is where a volume's data lies while no machine has it, and always that of a snapshot or an image.
 func (d Directory) Data() string { return filepath.Join(string(d), "data") }
 
 // Console is the file that the machine's output goes to.

@@ -24,6 +24,8 @@ var (
 	_ vendormodules.Executor = (*Module)(nil)
 	_ vendormodules.Files    = (*Module)(nil)
 
+	_ vendormodules.Snapshotter       = (*Module)(nil)
+	_ vendormodules.Imager            = (*Module)(nil)
 	_ vendormodules.CredentialChecker = (*Module)(nil)
 )
 

@@ -153,9 +153,13 @@ func (c *Cloud) add(request vendormodules.Request) (vendormodules.Resource, erro
 			return existing.resource, nil
 		}
 	}
+	files, err := c.origin(request)
+	if err != nil {
+		return vendormodules.Resource{}, err
+	}
 	c.number++
 	added := &record{
-		request: request, mounts: map[string]string{}, files: map[string]string{}, looks: looksPerState,
+		request: request, mounts: map[string]string{}, files: files, looks: looksPerState,
 		targets: slices.Clone(request.Targets),
 		resource: vendormodules.Resource{
 			ID: fmt.Sprintf("r-%d", c.number), Key: request.Key, Name: request.Name, Type: request.Class.Type,

@@ -37,6 +37,7 @@ func (m *Module) Describe() vendormodules.Description {
 // microsPerHour is what one resource of a type costs, in micro-units of euro.
 var microsPerHour = map[descriptors.ResourceType]int64{
 	descriptors.Compute: 10_000, descriptors.LoadBalancer: 5_000, descriptors.Network: 1_000, descriptors.Volume: 2_000,
+	descriptors.Snapshot: 500, descriptors.Image: 700,
 }
 
 // Quote implements vendormodules.Module.
