@@ -13,6 +13,8 @@ type Abilities struct {
 	Snapshotter Snapshotter
 	Imager      Imager
 	Resizer     Resizer
+	// Catalogue shows flavors and images.
+	Catalogue Catalogue
 	// Credentials tries credentials.
 	Credentials CredentialChecker
 }
@@ -41,6 +43,7 @@ func AbilitiesOf(module Module) Abilities {
 	abilities.Snapshotter, _ = module.(Snapshotter)
 	abilities.Imager, _ = module.(Imager)
 	abilities.Resizer, _ = module.(Resizer)
+	abilities.Catalogue, _ = module.(Catalogue)
 	abilities.Credentials, _ = module.(CredentialChecker)
 	return abilities
 }

@@ -6,6 +6,6 @@
 // reads no environment, opens no global, starts no goroutine that outlives Close, and never sees the bus.
 //
 // What a cloud can do beyond the contract, it shows by implementing one of the small optional interfaces (Power,
-// Attacher, Balancer, Meter, Console, Executor, Files, Snapshotter, Imager, Resizer); AbilitiesOf finds them, also
+// Attacher, Balancer, Meter, Console, Executor, Files, Snapshotter, Imager, Resizer, Catalogue); AbilitiesOf finds them, also
 // through the decorators put round a module. The suite in vendortest proves every one of them.
 package vendormodules

@@ -118,6 +118,15 @@ type Resizer interface {
 	Resize(ctx context.Context, id string, class descriptors.Class) error
 }
 
+// Catalogue is the ability to show what the cloud sells. Both listings are complete or an error, and may be as old as the
+// module keeps them for.
+type Catalogue interface {
+	// Flavors are the sizes of machines, sorted by name.
+	Flavors(ctx context.Context) ([]Flavor, error)
+	// Images are what machines can be made of, sorted by name.
+	Images(ctx context.Context) ([]Image, error)
+}
+
 // CredentialChecker is the ability to try a stored credential at the cloud, which it changes nothing at.
 type CredentialChecker interface {
 	// CheckCredential tries the credential that serves the scope. ErrAuthentication when the cloud does not take it, or

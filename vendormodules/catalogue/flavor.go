@@ -7,31 +7,20 @@ import (
 	"strings"
 
 	"github.com/cloud-agency/agency/descriptors"
-	"github.com/cloud-agency/agency/descriptors/quantity"
 	"github.com/cloud-agency/agency/sla"
+	"github.com/cloud-agency/agency/vendormodules"
 )
 
 // Flavor is a size of machine that a cloud sells.
-type Flavor struct {
-	// ID is what the cloud is asked for, Name what people call it.
-	ID, Name string
-	Cores    int
-	Memory   quantity.Bytes
-	// Disk that comes with it; 0 where that is as large as the image wants it.
-	Disk quantity.Bytes
-	// Architecture as descriptors write it (see Architecture); empty for any.
-	Architecture string
-	// Price that the cloud tells; zero where it tells none.
-	Price quantity.Rate
-}
+type Flavor = vendormodules.Flavor
 
 // fits says whether a class fits a flavor, with the image that its machines are made of; a zero Image wants nothing.
-func (f Flavor) fits(class descriptors.Class, image Image) bool {
+func fits(f Flavor, class descriptors.Class, image Image) bool {
 	return f.Cores >= class.Cores && f.Memory >= max(class.Memory, image.MinMemory) && (f.Disk == 0 || f.Disk >= image.MinDisk) &&
-		f.runs(class.Architecture)
+		runs(f, class.Architecture)
 }
 
-func (f Flavor) runs(architecture string) bool {
+func runs(f Flavor, architecture string) bool {
 	return f.Architecture == "" || architecture == "" || f.Architecture == architecture
 }
 
@@ -42,7 +31,7 @@ func (p Prices) Cheapest(flavors []Flavor, class descriptors.Class, image Image)
 	class = class.WithDefaults()
 	var best *Flavor
 	for _, one := range flavors {
-		if !one.fits(class, image) {
+		if !fits(one, class, image) {
 			continue
 		}
 		price, err := p.Machine(one)
@@ -75,7 +64,7 @@ func nearest(flavors []Flavor, class descriptors.Class, image Image) sla.Refusal
 		wanted += fmt.Sprintf(" with a disk of %s, which the image needs", image.MinDisk)
 	}
 	refusal := sla.Refusal{Code: sla.RefusedCapacity, Message: "no flavor has " + wanted}
-	suited := slices.DeleteFunc(slices.Clone(flavors), func(one Flavor) bool { return !one.runs(class.Architecture) })
+	suited := slices.DeleteFunc(slices.Clone(flavors), func(one Flavor) bool { return !runs(one, class.Architecture) })
 	if len(suited) == 0 {
 		refusal.Code, refusal.Message = sla.RefusedUnsupported, "no flavor of architecture "+class.Architecture
 		return refusal

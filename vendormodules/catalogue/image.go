@@ -5,25 +5,14 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/cloud-agency/agency/descriptors"
-	"github.com/cloud-agency/agency/descriptors/quantity"
 	"github.com/cloud-agency/agency/sla"
 	"github.com/cloud-agency/agency/vendormodules"
 )
 
 // Image is a machine's disk that a cloud has to make others of.
-type Image struct {
-	ID, Name string
-	// Architecture as descriptors write it (see Architecture); empty where the cloud does not say.
-	Architecture string
-	// MinDisk and MinMemory are what a machine must have for it.
-	MinDisk, MinMemory quantity.Bytes
-	Created            time.Time
-	// Deprecated images are found by their id alone.
-	Deprecated bool
-}
+type Image = vendormodules.Image
 
 // Images are what a configuration says of them. A module embeds them inline.
 type Images struct {

@@ -44,6 +44,9 @@ func (l *layer) Abilities() vendormodules.Abilities {
 	if inside.Resizer != nil {
 		abilities.Resizer = resizer{l, inside.Resizer}
 	}
+	if inside.Catalogue != nil {
+		abilities.Catalogue = catalogue{l, inside.Catalogue}
+	}
 	if inside.Credentials != nil {
 		abilities.Credentials = credentialChecker{l, inside.Credentials}
 	}
@@ -175,6 +178,19 @@ type resizer struct {
 func (r resizer) Resize(ctx context.Context, id string, class descriptors.Class) error {
 	return r.layer.surround(ctx, call{operation: Resize, subject: id},
 		func(ctx context.Context) error { return r.inside.Resize(ctx, id, class) })
+}
+
+type catalogue struct {
+	layer  *layer
+	inside vendormodules.Catalogue
+}
+
+func (c catalogue) Flavors(ctx context.Context) ([]vendormodules.Flavor, error) {
+	return value(ctx, c.layer, call{operation: Flavors}, c.inside.Flavors)
+}
+
+func (c catalogue) Images(ctx context.Context) ([]vendormodules.Image, error) {
+	return value(ctx, c.layer, call{operation: Images}, c.inside.Images)
 }
 
 type credentialChecker struct {

@@ -84,6 +84,10 @@ func TestAbilities(t *testing.T) {
 			module
 			vendormodules.Imager
 		}{whole, whole},
+		"catalogue": struct {
+			module
+			vendormodules.Catalogue
+		}{whole, whole},
 		"credentials": struct {
 			module
 			vendormodules.CredentialChecker
@@ -132,6 +136,7 @@ func present(module vendormodules.Module) map[string]bool {
 		"snapshotter": abilities.Snapshotter != nil,
 		"imager":      abilities.Imager != nil,
 		"resizer":     abilities.Resizer != nil,
+		"catalogue":   abilities.Catalogue != nil,
 		"credentials": abilities.Credentials != nil,
 	}
 }

@@ -32,6 +32,8 @@ const (
 	Snapshot   Operation = "snapshot"
 	Image      Operation = "image"
 	Resize     Operation = "resize"
+	Flavors    Operation = "flavors"
+	Images     Operation = "images"
 	// CheckCredential is about a scope, which tells nothing of the credential.
 	CheckCredential Operation = "check-credential"
 )

@@ -38,6 +38,7 @@ type (
 	secretive   struct{ *memory.Module }
 	impatient   struct{ *memory.Module }
 	offended    struct{ *memory.Module }
+	sold        struct{ *memory.Module }
 	forgetting  struct{ *memory.Module }
 	blank       struct{ *memory.Module }
 )
@@ -161,6 +162,8 @@ func (b blank) Image(ctx context.Context, request vendormodules.CopyRequest) (ve
 	request.Key += "-again"
 	return b.Module.Image(ctx, request)
 }
+
+func (s sold) Flavors(ctx context.Context) ([]vendormodules.Flavor, error) { return nil, ctx.Err() }
 
 func (vague) Get(context.Context, string) (vendormodules.Resource, error) {
 	return vendormodules.Resource{}, errors.New("something is wrong with it")
@@ -409,6 +412,9 @@ var breakages = map[string]breakage{
 			resource.Key = key
 			return resource, err
 		}
+	}),
+	"sells nothing that it offers": with("catalogue", "Flavors show none with", func(module original) changed {
+		return sold{module}
 	}),
 	"shows no console": with("console", "the console shows", func(module original) changed { return silent{module} }),
 }

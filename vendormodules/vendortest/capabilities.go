@@ -56,6 +56,7 @@ func Capabilities(module vendormodules.Module) []Capability {
 	add("snapshot", abilities.Snapshotter != nil, "does not implement vendormodules.Snapshotter")
 	add("image", abilities.Imager != nil, "does not implement vendormodules.Imager")
 	add("resize", abilities.Resizer != nil, "does not implement vendormodules.Resizer")
+	add("catalogue", abilities.Catalogue != nil, "does not implement vendormodules.Catalogue")
 	add("credentials", abilities.Credentials != nil, "does not implement vendormodules.CredentialChecker")
 	add("create-token", description.CreateToken, "repeated creates are made harmless by listing")
 	add("isolation", description.Isolation, "its description promises none")

@@ -28,6 +28,7 @@ func ExampleCapabilities() {
 	// snapshot       yes
 	// image          yes
 	// resize         no: does not implement vendormodules.Resizer
+	// catalogue      yes
 	// credentials    yes
 	// create-token   yes
 	// isolation      no: its description promises none

@@ -127,3 +127,17 @@ func (m *Module) Delete(ctx context.Context, id string) error {
 
 // Close implements vendormodules.Module.
 func (m *Module) Close() error { return nil }
+
+// Flavors implements vendormodules.Catalogue.
+func (m *Module) Flavors(ctx context.Context) ([]vendormodules.Flavor, error) {
+	err := m.cloud.call(ctx, "flavors", func() error { return nil })
+	return []vendormodules.Flavor{
+		{ID: "f-1", Name: "large", Cores: 4, Memory: 8 * quantity.GiB}, {ID: "f-2", Name: "small", Cores: 1, Memory: quantity.GiB},
+	}, err
+}
+
+// Images implements vendormodules.Catalogue.
+func (m *Module) Images(ctx context.Context) ([]vendormodules.Image, error) {
+	err := m.cloud.call(ctx, "images", func() error { return nil })
+	return []vendormodules.Image{{ID: "i-1", Name: Image}}, err
+}
