@@ -137,7 +137,7 @@ type Class struct {
 	// UserData is handed to the machine as it is.
 	UserData string `json:"user-data,omitempty" yaml:"user-data,omitempty"`
 	// Keys are the SSH public keys that may log in, each as OpenSSH writes it (ssh-ed25519 AAAA... name) or the path of a
-	// file ending in .pub beside the descriptor.
+	// file ending in .pub beside the descriptor, which is read at once.
 	Keys Names `json:"keys,omitempty" yaml:"keys,omitempty"`
 	// Volumes attached to each instance: volume class -> absolute path of the mount. An instance has its own.
 	Volumes map[string]string `json:"volumes,omitempty" yaml:"volumes,omitempty"`
@@ -160,8 +160,10 @@ type Class struct {
 	Span bool `json:"span,omitempty" yaml:"span,omitempty"`
 	// Members are the classes on the network; those that name it in their networks are too.
 	Members Names `json:"members,omitempty" yaml:"members,omitempty"`
-	// Range of the network's addresses, such as 10.20.0.0/24; the vendor chooses one by default.
-	Range string `json:"range,omitempty" yaml:"range,omitempty" validate:"omitempty,cidrv4"`
+	// Range of the network's addresses, such as 10.20.0.0/24, for private use; the vendor chooses one by default.
+	Range string `json:"range,omitempty" yaml:"range,omitempty"`
+	// Rules say who may reach what of the members. Without any the members reach each other on everything.
+	Rules []NetworkRule `json:"rules,omitempty" yaml:"rules,omitempty" validate:"dive"`
 
 	// Load balancer.
 

@@ -28,7 +28,7 @@ type CallForProposals struct {
 func Call(application Application, id string, round int, replyBy time.Time) CallForProposals {
 	classes := make(map[string]Class, len(application.Resources))
 	for name, class := range application.Resources {
-		class.Files, class.Run, class.Environment, class.UserData = nil, nil, nil, ""
+		class.Files, class.Run, class.Environment, class.UserData, class.Keys = nil, nil, nil, "", nil
 		class.Input, class.Mapper, class.Combiner, class.Reducer = nil, "", "", ""
 		class.Place.Vendors = VendorFilter{}
 		classes[name] = class

@@ -8,6 +8,7 @@ func (a Application) Check() error {
 	application := a.WithDefaults()
 	decoder := &decoder{positions: Positions{file: "application"}}
 	judge := newJudge(decoder, "resources", a.Resources, application.Resources)
+	judge.closed = true
 	judge.application(a, application)
 	return judge.err()
 }

@@ -2,6 +2,7 @@ package descriptors
 
 import (
 	"cmp"
+	"slices"
 	"time"
 
 	"github.com/cloud-agency/agency/descriptors/quantity"
@@ -77,6 +78,8 @@ func (c Class) WithDefaults() Class {
 	switch c.Type {
 	case Compute, Cluster:
 		return c.withMachineDefaults()
+	case Network:
+		return c.withNetworkDefaults()
 	case LoadBalancer:
 		return c.withBalancerDefaults()
 	case MapReduce:
@@ -105,6 +108,14 @@ func (c Class) withMachineDefaults() Class {
 	}
 	if c.Architecture == "" {
 		c.Architecture = DefaultArchitecture
+	}
+	return c
+}
+
+func (c Class) withNetworkDefaults() Class {
+	c.Rules = slices.Clone(c.Rules)
+	for i := range c.Rules {
+		c.Rules[i].Protocol = cmp.Or(c.Rules[i].Protocol, DefaultRuleProtocol)
 	}
 	return c
 }

@@ -77,6 +77,8 @@ func expected(kind reflect.Type) string {
 		return "a duration such as 200ms"
 	case reflect.TypeFor[quantity.Range]():
 		return "a count such as 3 or 2..6"
+	case reflect.TypeFor[PortRange]():
+		return "a range of ports such as 5432 or 8000..8010"
 	case reflect.TypeFor[quantity.Rate]():
 		return "a rate such as 120 EUR/month"
 	case reflect.TypeFor[quantity.Currency]():

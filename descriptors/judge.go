@@ -2,6 +2,7 @@ package descriptors
 
 import (
 	"fmt"
+	"io/fs"
 	"maps"
 	"slices"
 	"strings"
@@ -20,6 +21,9 @@ type judge struct {
 	spoiled map[string]bool
 	// root is the path of the classes.
 	root string
+	// closed says that no files lie beside what is judged, directory is where they lie; with neither they are not read.
+	closed    bool
+	directory fs.FS
 	// silent says that it is not told what runs: a call does not tell vendors.
 	silent bool
 	// given are the classes as they are written, classes the same with their defaults.
@@ -145,9 +149,12 @@ func (j *judge) allClasses() {
 			j.keyFault(path, path, "%s", notName(name))
 		case name == ApartMachine:
 			j.keyFault(path, path, "%q has a meaning of its own in place.apart; choose another name", name)
+		case name == FromAnyone:
+			j.keyFault(path, path, "%q has a meaning of its own in rules; choose another name", name)
 		}
 		j.class(path, name)
 	}
+	j.ranges()
 	j.cycles()
 	j.placements()
 }

@@ -27,7 +27,7 @@ func typesOf(field string) []ResourceType {
 		return []ResourceType{Compute, Cluster, LoadBalancer, MapReduce}
 	case "size", "snapshot":
 		return []ResourceType{Volume}
-	case "private", "span", "members", "range":
+	case "private", "span", "members", "range", "rules":
 		return []ResourceType{Network}
 	case "targets", "listen", "target-port", "protocol", "check":
 		return []ResourceType{LoadBalancer}
@@ -138,6 +138,7 @@ func (j *judge) machine(at, name string, class Class) {
 	}
 	j.environment(at+".environment", class.Environment)
 	j.ports(at, class)
+	j.keys(at+".keys", class.Keys)
 	j.mounts(at+".volumes", name, class.Volumes)
 	j.references(at, class)
 }
@@ -201,7 +202,7 @@ func (j *judge) ports(at string, class Class) {
 		case len(callers) == 0:
 			j.fault(entry, "names nobody")
 		}
-		j.names(entry, callers, Compute, Cluster, LoadBalancer, MapReduce)
+		j.names(entry, callers, memberTypes...)
 	}
 }
 
@@ -228,17 +229,6 @@ func (j *judge) mounts(at, name string, volumes map[string]string) {
 
 func (j *judge) volume(at string, class Class) {
 	j.require(at+".size", class.Size > 0, "a volume has a size")
-}
-
-func (j *judge) network(at, name string, class Class) {
-	if class.Span && !class.Private {
-		j.fault(at+".span", "only a private network spans vendors; say private: true too")
-	}
-	j.names(at+".members", class.Members, Compute, Cluster, LoadBalancer, MapReduce)
-	joined := slices.ContainsFunc(sortedKeys(j.classes), func(other string) bool {
-		return slices.Contains(j.classes[other].Networks, name)
-	})
-	j.require(at+".members", !class.Private || joined || len(class.Members) > 0, "a private network has members")
 }
 
 func (j *judge) balancer(at string, class Class) {

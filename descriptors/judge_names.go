@@ -2,7 +2,6 @@ package descriptors
 
 import (
 	"cmp"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -51,18 +50,11 @@ func (j *judge) offer(name string, types []ResourceType) string {
 			fitting = append(fitting, candidate)
 		}
 	}
-	if near, found := nearest(name, fitting); found {
-		return fmt.Sprintf("there is %q", near)
+	what := "resource"
+	if len(types) > 0 {
+		what = alternatives(types)
 	}
-	switch {
-	case len(fitting) == 0:
-		return "there is no " + alternatives(types)
-	case len(fitting) > maxListed:
-		return fmt.Sprintf("there are %s and %d more", strings.Join(fitting[:maxListed], ", "), len(fitting)-maxListed)
-	case len(fitting) == 1:
-		return fmt.Sprintf("there is %q", fitting[0])
-	}
-	return "there are " + strings.Join(fitting, ", ")
+	return offerOf(name, what, fitting)
 }
 
 // references judges the ${class.attribute} in a machine's run, environment and user-data.

@@ -93,12 +93,23 @@ func (c Class) turnedToCoordinators(isJob func(name string) bool) Class {
 	}
 	c.UserData = turn(c.UserData)
 	c.Mapper, c.Combiner, c.Reducer = turn(c.Mapper), turn(c.Combiner), turn(c.Reducer)
-	for _, member := range c.Members {
-		if isJob(member) {
-			c.Members = append(slices.Clip(c.Members), Coordinator(member))
-		}
+	c.Members = withCoordinators(c.Members, isJob)
+	c.Rules = slices.Clone(c.Rules)
+	for i := range c.Rules {
+		c.Rules[i].From = withCoordinators(c.Rules[i].From, isJob)
+		c.Rules[i].To = withCoordinators(c.Rules[i].To, isJob)
 	}
 	return c
+}
+
+// withCoordinators are names with the coordinator of each map-reduce among them.
+func withCoordinators(names Names, isJob func(name string) bool) Names {
+	for _, name := range names {
+		if isJob(name) {
+			names = append(slices.Clip(names), Coordinator(name))
+		}
+	}
+	return names
 }
 
 // machine is what the machines of a map-reduce have in common.

@@ -1,12 +1,21 @@
 package descriptors
 
+import "io/fs"
+
 // ReadApplication reads an application from YAML or JSON and fills in its defaults. The error is a Faults that holds
-// everything wrong with it: what cannot be read and what makes no sense.
+// everything wrong with it: what cannot be read and what makes no sense. Files that it names are not looked at.
 func ReadApplication(file string, source []byte) (Application, error) {
+	return ReadApplicationBeside(nil, file, source)
+}
+
+// ReadApplicationBeside is ReadApplication for a descriptor that lies in a directory. The keys that lie there too are in
+// what is read, in the place of the names of their files.
+func ReadApplicationBeside(directory fs.FS, file string, source []byte) (Application, error) {
 	var given Application
 	decoder := decodeSource(file, source, &given)
 	application := given.WithDefaults()
 	judge := newJudge(decoder, "resources", given.Resources, application.Resources)
+	judge.directory = directory
 	judge.application(given, application)
 	if err := judge.err(); err != nil {
 		return Application{}, err
@@ -33,6 +42,7 @@ func ReadDeployment(file string, source []byte) (Deployment, error) {
 	decoder := decodeSource(file, source, &given)
 	deployment := given.WithDefaults()
 	judge := newJudge(decoder, "resources", given.Classes(), deployment.Classes())
+	judge.closed = true
 	judge.deployment(given, deployment)
 	if err := judge.err(); err != nil {
 		return Deployment{}, err

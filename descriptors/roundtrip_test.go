@@ -134,6 +134,12 @@ func addNetworkAndBalancer(t *rapid.T, classes map[string]descriptors.Class) {
 	classes["lan"] = descriptors.Class{
 		Type: descriptors.Network, Private: private, Span: private && rapid.Bool().Draw(t, "span"),
 		Members: descriptors.Names{first, "front"},
+		Range:   rapid.SampledFrom([]string{"", "10.20.0.0/24", "192.168.1.8/29"}).Draw(t, "range"),
+		Rules:   rapid.SliceOfN(rapid.Custom(func(t *rapid.T) descriptors.NetworkRule { return anyRule(t, first) }), 0, 2).Draw(t, "rules"),
+	}
+	if lan := classes["lan"]; len(lan.Rules) == 0 {
+		lan.Rules = nil
+		classes["lan"] = lan
 	}
 	classes["front"] = descriptors.Class{
 		Type: descriptors.LoadBalancer, Targets: first, Listen: rapid.IntRange(1, 65535).Draw(t, "listen"),
@@ -144,6 +150,25 @@ func addNetworkAndBalancer(t *rapid.T, classes map[string]descriptors.Class) {
 		},
 	}
 }
+
+// anyRule is a rule of a network with a member.
+func anyRule(t *rapid.T, member string) descriptors.NetworkRule {
+	rule := descriptors.NetworkRule{
+		Protocol: rapid.SampledFrom([]string{"", "tcp", "udp"}).Draw(t, "protocol"),
+		From:     rapid.SampledFrom([]descriptors.Names{nil, {"any"}, {member, "0.0.0.0/0"}, {"10.20.0.0/24"}}).Draw(t, "from"),
+		To:       rapid.SampledFrom([]descriptors.Names{nil, {member}, {"front", member}}).Draw(t, "to"),
+	}
+	if first := rapid.IntRange(0, 65000).Draw(t, "first"); first > 0 {
+		rule.Ports = descriptors.PortRange{First: first, Last: first + rapid.IntRange(0, 535).Draw(t, "more")}
+	}
+	return rule
+}
+
+// Public keys that nobody has the private half of.
+const (
+	aKey       = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAQVeE1H4NkNOtd0s4HYDSDmm6DEFrwRX7t1dhgQk7PJ deploy"
+	anotherKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPLjPGTNnZMPzAoMV5c1SKFpnlQ7/jO6Lq0hXm3Z9vG3"
+)
 
 func anyMachine(t *rapid.T, name string) descriptors.Class {
 	class := descriptors.Class{
@@ -171,6 +196,7 @@ func anyMachine(t *rapid.T, name string) descriptors.Class {
 		class.Ports = []int{rapid.IntRange(1, 100).Draw(t, "port")}
 		class.Allow = map[int]descriptors.Names{rapid.IntRange(101, 65535).Draw(t, "allow"): {name}}
 	}
+	class.Keys = rapid.SampledFrom([]descriptors.Names{nil, {aKey}, {aKey, anotherKey}}).Draw(t, "keys")
 	if name == "db" {
 		class.Volumes = map[string]string{"data": "/var/lib/kv"}
 	}

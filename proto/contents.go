@@ -152,6 +152,8 @@ type ResourceCommand struct {
 	Volumes  []MountRef             `json:"volumes,omitempty"`
 	Networks []ResourceRef          `json:"networks,omitempty"`
 	Targets  []vendormodules.Target `json:"targets,omitempty"`
+	// Rules say who may reach a machine, each once, in a fixed order (create).
+	Rules []vendormodules.Rule `json:"rules,omitempty"`
 	// Volume and Mount of attach and detach; Resource is the machine.
 	Volume *ResourceRef `json:"volume,omitempty"`
 	Mount  string       `json:"mount,omitempty"`

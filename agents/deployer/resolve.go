@@ -36,6 +36,7 @@ func (d *deployment) creation(ref proto.ResourceRef) (proto.ResourceCommand, []p
 	for _, mount := range content.Volumes {
 		from.uses = append(from.uses, mount.Volume)
 	}
+	content.Rules = rulesOf(from.classes, ref.Class)
 	if class.Type == descriptors.LoadBalancer {
 		content.Targets, err = from.targets()
 	}
@@ -92,7 +93,7 @@ func (v *viewpoint) lookup(reference descriptors.Reference) (string, error) {
 	case descriptors.AttributeRange:
 		v.uses = append(v.uses, first.Ref)
 		if len(first.Status.Addresses) == 0 {
-			return "", fmt.Errorf("%s has no range of addresses", reference.Class)
+			return "", fmt.Errorf("%s does not say what its range of addresses is", reference.Class)
 		}
 		return first.Status.Addresses[0].Address, nil
 	case descriptors.AttributeAddress:

@@ -156,6 +156,7 @@ func (a *Agent) request(
 ) (vendormodules.Request, error) {
 	request := vendormodules.Request{
 		Key: record.Key, Name: command.Name, Class: *command.Class, Targets: command.Targets,
+		Rules: command.Rules,
 		Tags: vendormodules.Tags{
 			Agency: a.Peer.Agency(), Deployment: command.Resource.Deployment, Class: command.Resource.Class,
 			Agreement: command.Agreement,

@@ -70,15 +70,19 @@ func (s *session) readApplication(name string) (descriptors.Application, string,
 	if err != nil {
 		return descriptors.Application{}, "", err
 	}
-	application, err := descriptors.ReadApplication(shown, content)
+	application, err := descriptors.ReadApplicationBeside(os.DirFS(beside(name)), shown, content)
 	if err != nil {
 		return descriptors.Application{}, "", wrong(err)
 	}
-	directory := "."
-	if name != "-" {
-		directory = filepath.Dir(name)
+	return application, beside(name), nil
+}
+
+// beside is the directory that a descriptor's files are in.
+func beside(name string) string {
+	if name == "-" {
+		return "."
 	}
-	return application, directory, nil
+	return filepath.Dir(name)
 }
 
 // readDeployment reads a deployment descriptor.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"io"
+	"os"
 	"slices"
 
 	"gopkg.in/yaml.v3"
@@ -40,7 +41,7 @@ func (v validateVerb) Run(s *session) error {
 		if err != nil {
 			return err
 		}
-		descriptor, err := check(v.Kind, shown, content)
+		descriptor, err := check(v.Kind, shown, beside(name), content)
 		switch found := err.(type) { //nolint:errorlint // the readers return Faults as they are
 		case nil:
 			good = append(good, descriptor)
@@ -95,8 +96,8 @@ func (s *session) printDescriptor(format present.Format, descriptor any) error {
 	return err
 }
 
-// check reads a descriptor of a kind, or of the kind that it looks like.
-func check(kind, file string, content []byte) (checked, error) {
+// check reads a descriptor of a kind, or of the kind that it looks like. What it names lies in a directory.
+func check(kind, file, directory string, content []byte) (checked, error) {
 	if kind == "" {
 		kind = kindOf(content)
 	}
@@ -108,7 +109,7 @@ func check(kind, file string, content []byte) (checked, error) {
 		call, err := descriptors.ReadCall(file, content)
 		return checked{kind, call.ID, len(call.Classes), call}, err
 	}
-	application, err := descriptors.ReadApplication(file, content)
+	application, err := descriptors.ReadApplicationBeside(os.DirFS(directory), file, content)
 	return checked{"application", application.Name, len(application.Resources), application}, err
 }
 

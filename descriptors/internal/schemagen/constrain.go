@@ -33,7 +33,7 @@ func constrain(schema *jsonschema.Schema, definitions jsonschema.Definitions, st
 			apply(property, field.Type, tag)
 		}
 		inner := field.Type
-		if inner.Kind() == reflect.Map {
+		if inner.Kind() == reflect.Map || inner.Kind() == reflect.Slice {
 			inner = inner.Elem()
 		}
 		if definition, found := definitions[inner.Name()]; found {

@@ -83,6 +83,9 @@ func code(text string) string { return "`" + text + "`" }
 
 // written says how a value is written.
 func (w *writer) written(property *jsonschema.Schema) string {
+	if property.Items != nil && property.Items.Ref != "" {
+		return "list of " + w.written(property.Items)
+	}
 	if name, is := strings.CutPrefix(property.Ref, "#/$defs/"); is {
 		title := titleOf(name)
 		return "[" + strings.ToLower(title) + "](#" + strings.ReplaceAll(strings.ToLower(title), " ", "-") + ")"
@@ -90,7 +93,7 @@ func (w *writer) written(property *jsonschema.Schema) string {
 	for kind, word := range map[reflect.Type]string{
 		reflect.TypeFor[quantity.Bytes](): "size", reflect.TypeFor[quantity.Percent](): "percentage",
 		reflect.TypeFor[quantity.Duration](): "duration", reflect.TypeFor[quantity.Rate](): "rate",
-		reflect.TypeFor[quantity.Currency](): "currency", reflect.TypeFor[quantity.Range](): "count",
+		reflect.TypeFor[quantity.Currency](): "currency", reflect.TypeFor[quantity.Range](): "count", reflect.TypeFor[descriptors.PortRange](): "ports",
 		reflect.TypeFor[descriptors.Names](): "names", reflect.TypeFor[map[string]string](): "mapping of text to text",
 		reflect.TypeFor[descriptors.Selection](): "`cheapest`, `most-available`, `balanced`, or weights that sum to 1",
 	} {
@@ -210,6 +213,11 @@ func collect(examples map[string]string, prefix string, structure reflect.Type, 
 		}
 		if _, known := examples[prefix+name]; !known {
 			examples[prefix+name] = flow(value)
+		}
+		if inner.Kind() == reflect.Slice && inner.Elem().Kind() == reflect.Struct {
+			for _, item := range value.Content {
+				failures = append(failures, collect(examples, inner.Elem().Name()+".", inner.Elem(), item))
+			}
 		}
 		if inner.Kind() == reflect.Struct && value.Kind == yaml.MappingNode && written(inner) == nil {
 			failures = append(failures, collect(examples, inner.Name()+".", inner, value))

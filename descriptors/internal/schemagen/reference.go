@@ -169,8 +169,11 @@ func (w *writer) definitions() []section {
 			continue
 		}
 		defaults := map[string]any{}
-		if name == "Check" {
+		switch name {
+		case "Check":
 			defaults = check
+		case "NetworkRule":
+			defaults["protocol"] = descriptors.DefaultRuleProtocol
 		}
 		title := titleOf(name)
 		sections = append(sections, section{

@@ -31,6 +31,10 @@ func written(kind reflect.Type) *jsonschema.Schema {
 			{Type: "integer", Minimum: "1", Maximum: json.Number(strconv.Itoa(quantity.MaxCount))},
 			text(`^[0-9]+(\.\.[0-9]+)?$`, "2..6"),
 		}}
+	case reflect.TypeFor[descriptors.PortRange]():
+		return &jsonschema.Schema{AnyOf: []*jsonschema.Schema{
+			{Type: "integer", Minimum: "1", Maximum: "65535"}, text(`^[0-9]+(\.\.[0-9]+)?$`, "8000..8010"),
+		}}
 	case reflect.TypeFor[descriptors.Names]():
 		name := &jsonschema.Schema{Type: "string"}
 		return &jsonschema.Schema{AnyOf: []*jsonschema.Schema{name, {Type: "array", Items: name}}}
