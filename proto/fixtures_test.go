@@ -1,6 +1,7 @@
 package proto_test
 
 import (
+	"net/netip"
 	"time"
 
 	"github.com/cloud-agency/agency/descriptors"
@@ -174,7 +175,11 @@ func resourceCommand() proto.ResourceCommand {
 		Verb: proto.VerbCreate, Resource: ref(), Agreement: agreementID, Class: &class, Name: "db-1", Upload: "db-0a1b2c3d",
 		Volumes:  []proto.MountRef{{Volume: volumeRef(), Mount: "/var/lib/kv"}},
 		Networks: []proto.ResourceRef{{Deployment: deploymentID, Class: "lan", Index: 1, Generation: 1}},
-		Errand:   errand(),
+		Rules: []vendormodules.Rule{
+			{Class: "web"}, {Protocol: "icmp", From: netip.MustParsePrefix("10.30.0.0/24")},
+			{Protocol: "tcp", First: 5432, Last: 5432, Class: "web"},
+		},
+		Errand: errand(),
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net/netip"
+	"strings"
 
 	"github.com/cloud-agency/agency/descriptors"
 	"github.com/cloud-agency/agency/descriptors/quantity"
@@ -156,8 +157,19 @@ type Description struct {
 	CreateToken bool `json:"create-token" yaml:"create-token"`
 	// Settle is how long after a create a complete listing may still miss the new resource.
 	Settle quantity.Duration `json:"settle" yaml:"settle"`
-	// Notes go into every proposal: what the cloud cannot keep that somebody might take for granted.
+	// Notes go into every proposal: what the cloud cannot keep that somebody might take for granted. A note that begins
+	// with "no keys", "no rules" or "no range" says that requests may have them and they have no effect.
 	Notes []string `json:"notes,omitempty" yaml:"notes,omitempty"`
+}
+
+// Lacks finds the note which says that keys, rules or a range have no effect; false if they have.
+func (d Description) Lacks(what string) (note string, lacks bool) {
+	for _, note := range d.Notes {
+		if rest, begins := strings.CutPrefix(note, "no "+what); begins && (rest == "" || strings.HasPrefix(rest, ":")) {
+			return note, true
+		}
+	}
+	return "", false
 }
 
 // CredentialField is one value of a credential.
@@ -219,7 +231,8 @@ type Request struct {
 	// Image of the agency's own that a machine is made of, by the cloud's id. Class.Image then names the image that it goes
 	// back to, which the cloud has for everybody. Empty where the machine is made of that itself.
 	Image string
-	// Rules say who may reach a machine. What none of them lets in stays out, where the cloud can keep it out.
+	// Rules say who may reach a machine, each once and in an order that follows from what they say. What none of them lets
+	// in stays out, where the cloud can keep it out.
 	Rules []Rule
 }
 

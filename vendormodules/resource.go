@@ -29,7 +29,7 @@ type Resource struct {
 	Size quantity.Bytes `json:"size,omitempty" yaml:"size,omitempty"`
 }
 
-// Address is where a resource can be reached.
+// Address is where a resource can be reached. That of a network is the range of its addresses: 10.20.0.0/24.
 type Address struct {
 	Address string `json:"address" yaml:"address"`
 	// Network is the cloud's id of the network that the address is on; empty for none of the agency's.

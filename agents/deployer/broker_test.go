@@ -157,7 +157,7 @@ func application(t testing.TB, source string) descriptors.Application {
 const webshop = `
 name: webshop
 resources:
-  lan:   { type: network, private: true, members: [web, db, front] }
+  lan:   { type: network, private: true, range: 10.0.0.0/24, members: [web, db, front] }
   data:  { type: volume, size: 2GiB }
   db:    { type: compute, image: shell, volumes: { data: /var/lib/db }, run: ["print in ${lan.range} on ${data.size}"] }
   web:   { type: cluster, image: shell, count: 2..4, run: ["print db ${db.address} ${db.name}"] }

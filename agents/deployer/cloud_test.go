@@ -95,13 +95,10 @@ func (c *cloud) List(ctx context.Context) ([]vendormodules.Resource, error) {
 	return listing, err
 }
 
-// shown gives networks the range of addresses that the account in memory leaves out.
+// shown leaves the addresses of hidden machines out.
 func (c *cloud) shown(resource vendormodules.Resource) vendormodules.Resource {
-	if c.hidden {
+	if c.hidden && resource.Type != descriptors.Network {
 		resource.Addresses = nil
-	}
-	if resource.Type == descriptors.Network && resource.State == vendormodules.ResourceRunning {
-		resource.Addresses = []vendormodules.Address{{Address: "10.0.0.0/24"}}
 	}
 	return resource
 }

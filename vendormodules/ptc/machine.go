@@ -34,6 +34,9 @@ func (m *Module) prepare(ctx context.Context, of record.Record, request vendormo
 	if err := m.unpack(ctx, of, request); err != nil {
 		return of, err
 	}
+	if err := m.installKeys(ctx, of); err != nil {
+		return of, err
+	}
 	root := m.at(of.Key).Root()
 	for _, name := range []string{"bin", "tmp"} {
 		if err := makeDirectory(filepath.Join(root, name)); err != nil {

@@ -27,6 +27,8 @@ func (m *Module) Describe() vendormodules.Description {
 		Types: slices.Clone(m.configuration.Types), Images: slices.Clone([]string(m.configuration.Images)), CreateToken: true,
 		Notes: []string{
 			"no isolation: every address is on the loopback of one host, which all of its processes reach",
+			"no rules: whatever is on this host reaches every port of every machine",
+			"no range: addresses are of the loopback, whatever range a network asks for; a warning says which it has",
 			"the size of a volume is not enforced; a warning says when it is exceeded",
 			"all machines share one host, so that none is apart from another",
 		},

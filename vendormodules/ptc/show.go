@@ -83,9 +83,10 @@ func (m *Module) show(of record.Record) (vendormodules.Resource, error) {
 	for _, address := range of.Addresses {
 		resource.Addresses = append(resource.Addresses, address.Address)
 	}
-	if slices.Contains(of.Class.Place.Apart, descriptors.ApartMachine) {
-		resource.Warnings = append(resource.Warnings, "not apart from others of its class: there is one host here")
+	if of.Block != "" {
+		resource.Addresses = []vendormodules.Address{{Address: of.Block}}
 	}
+	resource.Warnings = append(resource.Warnings, unkept(of)...)
 	switch {
 	case of.Deleting:
 		resource.State = vendormodules.ResourceDeleting
@@ -103,6 +104,21 @@ func (m *Module) show(of record.Record) (vendormodules.Resource, error) {
 		}
 	}
 	return resource, nil
+}
+
+// unkept says what a class asks for that one host with its loopback cannot keep.
+func unkept(of record.Record) []string {
+	var warnings []string
+	if slices.Contains(of.Class.Place.Apart, descriptors.ApartMachine) {
+		warnings = append(warnings, "not apart from others of its class: there is one host here")
+	}
+	if of.Class.Range != "" && of.Class.Range != of.Block {
+		warnings = append(warnings, fmt.Sprintf("its addresses are of %s, on the loopback, not of %s", of.Block, of.Class.Range))
+	}
+	if len(of.Class.Rules) > 0 {
+		warnings = append(warnings, "its rules keep nobody out: whatever is on this host reaches every port")
+	}
+	return warnings
 }
 
 func (m *Module) showKept(of record.Record, resource vendormodules.Resource) (vendormodules.Resource, error) {

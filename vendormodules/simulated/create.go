@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -67,6 +68,7 @@ func (m *Module) make(request vendormodules.Request, now time.Time) (*record, er
 		Tags: request.Tags, Run: slices.Clone(request.Class.Run), Use: size.use,
 		Created: now, Shows: now.Add(m.configuration.Listing.ShowsAfter.draw(life)),
 		Networks: slices.Clone(request.Networks), Targets: slices.Clone(request.Targets),
+		Keys: slices.Clone(request.Class.Keys), Rules: slices.Clone(request.Rules),
 	}
 	boot := m.chance.next(opBoot, request.Key, m.account.book.Openings)
 	added.Runs = now.Add(m.configuration.Boot.draw(boot))
@@ -76,7 +78,7 @@ func (m *Module) make(request vendormodules.Request, now time.Time) (*record, er
 	if err := m.join(added, request, now); err != nil {
 		return nil, err
 	}
-	return added, m.settle(added, binary.BigEndian.Uint64(identity[8:]))
+	return added, m.settle(added, request, binary.BigEndian.Uint64(identity[8:]))
 }
 
 // A machine's load is drawn between these.
@@ -145,13 +147,22 @@ func (m *Module) mountable(volume string, now time.Time) error {
 	return nil
 }
 
-// settle gives a machine or balancer a public address and one on each of its networks.
-func (m *Module) settle(added *record, place uint64) error {
-	if added.Type != descriptors.Compute && added.Type != descriptors.LoadBalancer {
+// settle gives a network the range of its addresses, and a machine or balancer a public address and one on each of its
+// networks.
+func (m *Module) settle(added *record, request vendormodules.Request, place uint64) error {
+	switch added.Type {
+	case descriptors.Network:
+		return m.settleNetwork(added, request.Class.Range)
+	case descriptors.Compute, descriptors.LoadBalancer:
+	default:
 		return nil
 	}
 	for index, network := range append([]string{""}, added.Networks...) {
-		address, err := m.account.address(m.configuration.Addresses, place)
+		block := m.configuration.Addresses
+		if network != "" {
+			block = m.account.records[network].Range
+		}
+		address, err := m.account.address(block, place)
 		if err != nil {
 			for _, earlier := range added.Addresses[:index] {
 				m.account.giveBack(earlier)
@@ -162,5 +173,19 @@ func (m *Module) settle(added *record, place uint64) error {
 			Address: address.String(), Network: network, Public: network == "",
 		})
 	}
+	return nil
+}
+
+// settleNetwork gives a network the range that was asked for, by default the one that all public addresses are of.
+func (m *Module) settleNetwork(added *record, asked string) error {
+	added.Range = m.configuration.Addresses
+	if asked != "" {
+		prefix, err := netip.ParsePrefix(asked)
+		if err != nil {
+			return fmt.Errorf("range %q: %w", asked, vendormodules.ErrInvalid)
+		}
+		added.Range = prefix
+	}
+	added.Addresses = []vendormodules.Address{{Address: added.Range.String()}}
 	return nil
 }

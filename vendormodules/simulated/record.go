@@ -2,6 +2,7 @@ package simulated
 
 import (
 	"maps"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -42,9 +43,14 @@ type record struct {
 
 	Addresses []vendormodules.Address `json:"addresses,omitempty"`
 	// Volumes of a machine by id, with their mounts.
-	Volumes  map[string]string      `json:"volumes,omitempty"`
-	Networks []string               `json:"networks,omitempty"`
-	Targets  []vendormodules.Target `json:"targets,omitempty"`
+	Volumes  map[string]string `json:"volumes,omitempty"`
+	Networks []string          `json:"networks,omitempty"`
+	// Range of a network's addresses.
+	Range netip.Prefix `json:"range,omitzero"`
+	// Keys that could log in to a real machine, and Rules by which one could be reached.
+	Keys    []string               `json:"keys,omitempty"`
+	Rules   []vendormodules.Rule   `json:"rules,omitempty"`
+	Targets []vendormodules.Target `json:"targets,omitempty"`
 }
 
 func (r *record) gone(now time.Time) bool { return !r.Gone.IsZero() && !now.Before(r.Gone) }

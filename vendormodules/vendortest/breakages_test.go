@@ -360,6 +360,31 @@ var breakages = map[string]breakage{
 				return resource
 			}
 		}),
+	"knows no rules": by(
+		"access", "no such protocol", func(_ *memory.Cloud, module *broken) {
+			module.create = func(ctx context.Context, request vendormodules.Request) (vendormodules.Resource, error) {
+				if len(request.Rules) > 0 {
+					return vendormodules.Resource{}, errors.New("no such protocol")
+				}
+				return module.Module.Create(ctx, request)
+			}
+		}),
+	"has a range of its own": by(
+		"ranges", "and no note says", func(_ *memory.Cloud, module *broken) {
+			module.create = func(ctx context.Context, request vendormodules.Request) (vendormodules.Resource, error) {
+				request.Class.Range = ""
+				return module.Module.Create(ctx, request)
+			}
+		}),
+	"gives addresses of another range": by(
+		"ranges", "is not within its range", func(_ *memory.Cloud, module *broken) {
+			module.get = func(resource vendormodules.Resource) vendormodules.Resource {
+				if resource.Type == descriptors.Network && len(resource.Addresses) > 0 {
+					resource.Addresses[0].Address = "10.99.0.0/24"
+				}
+				return resource
+			}
+		}),
 	"ignores a balancer's first targets": by(
 		"balancers", "the balancer serves", func(_ *memory.Cloud, module *broken) {
 			module.create = func(ctx context.Context, request vendormodules.Request) (vendormodules.Resource, error) {

@@ -57,6 +57,16 @@ func Capabilities(module vendormodules.Module) []Capability {
 	add("image", abilities.Imager != nil, "does not implement vendormodules.Imager")
 	add("resize", abilities.Resizer != nil, "does not implement vendormodules.Resizer")
 	add("catalogue", abilities.Catalogue != nil, "does not implement vendormodules.Catalogue")
+	access := func(name string, kind descriptors.ResourceType) {
+		note, lacks := description.Lacks(name)
+		if !slices.Contains(description.Types, kind) {
+			note, lacks = "it creates no "+string(kind), true
+		}
+		add(name, !lacks, note)
+	}
+	access("keys", descriptors.Compute)
+	access("rules", descriptors.Compute)
+	access("range", descriptors.Network)
 	add("credentials", abilities.Credentials != nil, "does not implement vendormodules.CredentialChecker")
 	add("create-token", description.CreateToken, "repeated creates are made harmless by listing")
 	add("isolation", description.Isolation, "its description promises none")

@@ -29,6 +29,9 @@ func ExampleCapabilities() {
 	// image          yes
 	// resize         no: does not implement vendormodules.Resizer
 	// catalogue      yes
+	// keys           yes
+	// rules          yes
+	// range          yes
 	// credentials    yes
 	// create-token   yes
 	// isolation      no: its description promises none

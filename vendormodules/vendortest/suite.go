@@ -89,6 +89,8 @@ func tests(description vendormodules.Description, abilities vendormodules.Abilit
 	machines := creates(descriptors.Compute)
 	add(machines && creates(descriptors.Volume), "volumes", proveVolumes)
 	add(machines && creates(descriptors.Network), "networks", proveNetworks)
+	add(machines, "access", proveAccess)
+	add(machines && creates(descriptors.Network), "ranges", proveRanges)
 	add(creates(descriptors.LoadBalancer), "balancers", proveBalancer)
 	add(abilities.Power != nil, "power", provePower)
 	add(abilities.Attacher != nil, "attach", proveAttach)

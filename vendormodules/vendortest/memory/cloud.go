@@ -81,6 +81,17 @@ func (c *Cloud) Count() int {
 	return len(c.records)
 }
 
+// Requested is what a resource was created with.
+func (c *Cloud) Requested(id string) (vendormodules.Request, error) {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	found, err := c.find(id)
+	if err != nil {
+		return vendormodules.Request{}, err
+	}
+	return found.request, nil
+}
+
 // Fetch is answered by the name of the target that the balancer chose, each in its turn.
 func (c *Cloud) Fetch(balancer string) (string, error) {
 	c.mutex.Lock()
@@ -199,23 +210,6 @@ func (c *Cloud) look(seen *record) (vendormodules.Resource, bool) {
 	shown := seen.resource
 	shown.Addresses = slices.Clone(shown.Addresses)
 	return shown, true
-}
-
-// settle gives a resource that has just come to run what it has while it runs.
-func (c *Cloud) settle(started *record) {
-	if started.resource.Type != descriptors.Compute && started.resource.Type != descriptors.LoadBalancer {
-		return
-	}
-	number := strings.TrimPrefix(started.resource.ID, "r-")
-	started.resource.Addresses = []vendormodules.Address{{Address: "198.51.100." + number, Public: true}}
-	for index, network := range started.request.Networks {
-		started.resource.Addresses = append(started.resource.Addresses, vendormodules.Address{
-			Address: fmt.Sprintf("10.0.%d.%s", index, number), Network: network,
-		})
-	}
-	for _, line := range started.request.Class.Run {
-		c.interpret(started, line)
-	}
 }
 
 // interpret runs one command of a machine: "print TEXT", "write PATH TEXT" or "show PATH".
