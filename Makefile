@@ -8,7 +8,7 @@ BENCH   ?= .
 COUNT   ?= 5
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test check lint tidy-check generate bench crash-test foreign-vendor-test \
+.PHONY: help build static demo test check lint tidy-check generate bench crash-test foreign-vendor-test \
 	testbed-up testbed-down conformance fuzz clean
 
 help: ## List the targets
@@ -16,6 +16,10 @@ help: ## List the targets
 
 build: ## Build bin/agency
 	@$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/agency ./cmd/agency
+
+static: ## Build bin/static/agency, which needs nothing beside it: for containers
+	@$(GO) build -trimpath -tags 'sqlite_omit_load_extension,netgo,osusergo' -ldflags '$(LDFLAGS) -linkmode external -extldflags -static' \
+		-o $(BIN)/static/agency ./cmd/agency
 
 demo: build ## Run the main job once, everything on this machine: bids, plan, deployment, scaling, removal
 	@$(BIN)/agency demo
