@@ -115,20 +115,20 @@ func fixtures() []fixture {
 		of(question()),
 		of(proto.ConsolePage{Text: []byte("listening on 8080\n"), End: 12_306, More: true, Gap: true}),
 		of(status),
-		of(proto.VendorList{Vendors: []proto.VendorStatus{status, {Name: "ptc-oslo"}}}),
+		of(proto.VendorList{Vendors: []proto.VendorStatus{status, {Name: "ptc-oslo"}}, Next: "ptc-oslo"}),
 		of(proto.CallList{Calls: []proto.CallSummary{{
 			Call: callID, Name: "webshop", State: descriptors.CallClosed, Opened: noon, Proposals: 3, Deployment: deploymentID,
-		}}}),
-		of(proto.AgreementList{Agreements: []sla.Agreement{agreement()}}),
-		of(proto.ResourceList{Resources: []proto.ResourceStatus{now}}),
+		}}, Next: callID}),
+		of(proto.AgreementList{Agreements: []sla.Agreement{agreement()}, Next: deploymentID + "." + agreementID}),
+		of(proto.ResourceList{Resources: []proto.ResourceStatus{now}, Next: ref().Key()}),
 		of(proto.DeploymentCommand{
 			Verb: proto.DeploymentDeploy, Name: "webshop", Descriptor: &descriptor, Class: "web", Count: 4,
 			Machine: "web-1", Volume: "data", Mount: "/mnt",
 			Errand: errand(), Upload: "errand-01KAKWF9C6J1N5X8Z2E7A0R4QY",
 		}),
 		of(deploymentStatus()),
-		of(proto.DeploymentList{Deployments: []proto.DeploymentStatus{deploymentStatus()}}),
-		of(proto.SampleList{Samples: []proto.Sample{sample()}, Silent: []string{"ptc-oslo"}}),
+		of(proto.DeploymentList{Deployments: []proto.DeploymentStatus{deploymentStatus()}, Next: "webshop " + deploymentID}),
+		of(proto.SampleList{Samples: []proto.Sample{sample()}, Silent: []string{"ptc-oslo"}, Next: ref().Key()}),
 		of(proto.CredentialCommand{
 			Scope: services.Scope{Vendor: "ptc-athens", Class: "db"}, Remove: true, Sealed: []byte("a sealed box"),
 		}),
@@ -173,6 +173,7 @@ func question() proto.Question {
 	machine := ref()
 	return proto.Question{
 		Topic: proto.TopicConsole, Subject: deploymentID, Stream: proto.StreamStdout, Resource: &machine, Offset: 12_288, Seen: []byte("listening"),
+		Page: &proto.Page{After: "webshop " + deploymentID, Bytes: 65_536},
 	}
 }
 

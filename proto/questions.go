@@ -45,9 +45,12 @@ type Question struct {
 	// Seen are the last bytes before the Offset, at most MaxSeen, by which the place is found again in a console that
 	// has dropped its beginning.
 	Seen []byte `json:"seen,omitempty"`
+	// Page of a list that is wanted; without one the whole list is, which fails if it fits no message.
+	Page *Page `json:"page,omitempty"`
 }
 
-// MaxSeen is the most that a question repeats of what it has seen, in bytes; MaxPage is the most that a page holds.
+// MaxSeen is the most that a question repeats of what it has seen, in bytes; MaxPage is the most that a page holds,
+// of a console or of a list.
 const (
 	MaxSeen = 256
 	MaxPage = 256 << 10
@@ -86,6 +89,7 @@ type VendorStatus struct {
 // VendorList answers TopicVendors.
 type VendorList struct {
 	Vendors []VendorStatus `json:"vendors"`
+	Next    string         `json:"next,omitempty"` // see Page
 }
 
 // CallSummary is one call in a CallList.
@@ -101,16 +105,19 @@ type CallSummary struct {
 // CallList answers TopicCalls.
 type CallList struct {
 	Calls []CallSummary `json:"calls"`
+	Next  string        `json:"next,omitempty"` // see Page
 }
 
 // AgreementList answers TopicAgreements.
 type AgreementList struct {
 	Agreements []sla.Agreement `json:"agreements"`
+	Next       string          `json:"next,omitempty"` // see Page
 }
 
 // ResourceList answers TopicResources.
 type ResourceList struct {
 	Resources []ResourceStatus `json:"resources"`
+	Next      string           `json:"next,omitempty"` // see Page
 }
 
 // DeploymentVerb is what is to be done with a deployment.
@@ -177,6 +184,7 @@ type DeploymentStatus struct {
 // DeploymentList answers TopicDeployments.
 type DeploymentList struct {
 	Deployments []DeploymentStatus `json:"deployments"`
+	Next        string             `json:"next,omitempty"` // see Page
 }
 
 // Sample is what was measured of one resource.
@@ -194,6 +202,7 @@ type SampleList struct {
 	Samples []Sample `json:"samples"`
 	// Silent are the vendors that did not answer the monitor last time: their samples are older than the others.
 	Silent []string `json:"silent,omitempty"`
+	Next   string   `json:"next,omitempty"` // see Page
 }
 
 // CredentialCommand stores or removes a credential at a vendor (request, client to vendor). Sealed holds the values,

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -25,18 +24,18 @@ func (a *Agent) query(ctx context.Context, message proto.Message) proto.Message 
 	}
 	switch question.Topic {
 	case proto.TopicVendors:
-		list, err := a.askVendors(ctx)
+		list, err := a.vendorList(ctx, question.Page)
 		return informed(a, message, list, err)
 	case proto.TopicRegister:
 		return informed(a, message, a.Peer.SignedRegister(), nil)
 	case proto.TopicCalls:
-		list, err := a.callList(ctx)
+		list, err := a.callList(ctx, question.Page)
 		return informed(a, message, list, err)
 	case proto.TopicOffers:
 		offers, err := a.namedOffers(ctx, question.Subject)
 		return informed(a, message, offers, err)
 	case proto.TopicAgreements:
-		list, err := a.agreementList(ctx, question.Subject)
+		list, err := a.agreementList(ctx, question)
 		return informed(a, message, list, err)
 	case proto.TopicDescriptor:
 		deployment, err := a.descriptorOf(ctx, question.Subject)
@@ -59,24 +58,48 @@ func informed[C proto.Content](a *Agent, message proto.Message, content C, err e
 	return proto.Refusing(message, proto.Failure, refusalf(sla.RefusedInternal, "", "%s", err))
 }
 
-// askVendors asks every enrolled vendor how it is. Those that do not answer are listed as absent.
-func (a *Agent) askVendors(ctx context.Context) (proto.VendorList, error) {
-	names := a.vendors()
+// askAtOnce is how many vendors are asked side by side how they are: no more than about fit on a page.
+const askAtOnce = 250
+
+// vendorList tells of every enrolled vendor how it is. Those that do not answer are listed as absent.
+func (a *Agent) vendorList(ctx context.Context, page *proto.Page) (list proto.VendorList, err error) {
+	names := proto.Rest(page, func(name string) string { return name }, a.vendors())
+	statuses := func(yield func(proto.VendorStatus, error) bool) {
+		rest, _ := proto.Collect(names) // what is at hand has no errors
+		for some := range slices.Chunk(rest, askAtOnce) {
+			vendors, err := a.askVendors(ctx, some)
+			if err != nil {
+				yield(proto.VendorStatus{}, err)
+				return
+			}
+			for _, vendor := range vendors {
+				if !yield(vendor, nil) {
+					return
+				}
+			}
+		}
+	}
+	list.Vendors, list.Next, err = proto.Fill(page, func(vendor proto.VendorStatus) string { return vendor.Name }, statuses)
+	return list, err
+}
+
+// askVendors asks vendors how they are.
+func (a *Agent) askVendors(ctx context.Context, names []string) ([]proto.VendorStatus, error) {
 	question := proto.Message{Performative: proto.QueryRef, Protocol: proto.QueryProtocol}
 	if err := proto.Encode(&question, proto.Question{Topic: proto.TopicVendor}); err != nil {
-		return proto.VendorList{}, err
+		return nil, err
 	}
 	subjects := make([]string, len(names))
-	vendors := make(map[string]proto.VendorStatus, len(names))
+	vendors := make([]proto.VendorStatus, len(names))
+	place := make(map[string]int, len(names))
 	for i, name := range names {
 		subjects[i] = proto.SubjectQuery(name)
-		vendors[subjects[i]] = proto.VendorStatus{Name: name}
+		place[subjects[i]] = i
 	}
 	ctx, cancel := context.WithTimeout(ctx, presentWithin)
 	defer cancel()
 	for reply := range a.Peer.Gather(ctx, question, subjects, 0) {
-		status := vendors[reply.Subject]
-		name := status.Name
+		var status proto.VendorStatus
 		err := reply.Err
 		if err == nil {
 			status, err = proto.Decode[proto.VendorStatus](reply.Message)
@@ -84,29 +107,26 @@ func (a *Agent) askVendors(ctx context.Context) (proto.VendorList, error) {
 		if err != nil {
 			status = proto.VendorStatus{Fault: err.Error()}
 		}
-		status.Name, status.Present = name, reply.Err == nil
-		vendors[reply.Subject] = status
+		i := place[reply.Subject]
+		status.Name, status.Present = names[i], reply.Err == nil
+		vendors[i] = status
 	}
-	list := proto.VendorList{Vendors: make([]proto.VendorStatus, 0, len(names))}
-	for _, subject := range subjects {
-		list.Vendors = append(list.Vendors, vendors[subject])
-	}
-	return list, nil
+	return vendors, nil
 }
 
-// callList lists all calls, the newest first.
-func (a *Agent) callList(ctx context.Context) (proto.CallList, error) {
-	all, err := values(a.books.standings.List(ctx))
-	if err != nil {
-		return proto.CallList{}, err
+// callList lists all calls, the oldest first.
+func (a *Agent) callList(ctx context.Context, page *proto.Page) (list proto.CallList, err error) {
+	summaries := func(yield func(proto.CallSummary, error) bool) {
+		for stands, err := range a.books.standings.Walk(ctx, page.Start()) {
+			summary := stands.Value.CallSummary
+			summary.State = stands.Value.state(a.Now())
+			if !yield(summary, err) {
+				return
+			}
+		}
 	}
-	list := proto.CallList{Calls: make([]proto.CallSummary, 0, len(all))}
-	for _, stands := range slices.Backward(all) {
-		summary := stands.CallSummary
-		summary.State = stands.state(a.Now())
-		list.Calls = append(list.Calls, summary)
-	}
-	return list, nil
+	list.Calls, list.Next, err = proto.Fill(page, func(call proto.CallSummary) string { return call.Call }, summaries)
+	return list, err
 }
 
 func (a *Agent) namedOffers(ctx context.Context, subject string) (proto.Offers, error) {
@@ -117,20 +137,30 @@ func (a *Agent) namedOffers(ctx context.Context, subject string) (proto.Offers, 
 	return a.offersOf(ctx, stands.record)
 }
 
-// agreementList lists the agreements of one deployment, or all, the newest first.
-func (a *Agent) agreementList(ctx context.Context, subject string) (proto.AgreementList, error) {
-	var agreements []sla.Agreement
-	var err error
-	if subject == "" {
-		agreements, err = values(a.books.agreements.List(ctx))
-		slices.SortFunc(agreements, func(one, other sla.Agreement) int { return strings.Compare(other.ID, one.ID) })
-	} else {
-		var stands versioned[standing]
-		if stands, err = a.find(ctx, subject); err == nil && stands.record.Deployment != "" {
-			agreements, err = a.agreements(ctx, stands.record.Deployment)
+// agreementList lists the agreements of one deployment, or all, in the order of deployments.
+func (a *Agent) agreementList(ctx context.Context, question proto.Question) (list proto.AgreementList, err error) {
+	agreements := func(yield func(sla.Agreement, error) bool) {
+		for agreement, err := range a.books.agreements.Walk(ctx, question.Page.Start()) {
+			if !yield(agreement.Value, err) {
+				return
+			}
 		}
 	}
-	return proto.AgreementList{Agreements: append([]sla.Agreement{}, agreements...)}, err
+	if question.Subject != "" {
+		stands, err := a.find(ctx, question.Subject)
+		if err != nil {
+			return list, err
+		}
+		own := []sla.Agreement{}
+		if stands.record.Deployment != "" {
+			if own, err = a.agreements(ctx, stands.record.Deployment); err != nil {
+				return list, err
+			}
+		}
+		agreements = proto.Rest(question.Page, agreementID, own)
+	}
+	list.Agreements, list.Next, err = proto.Fill(question.Page, agreementID, agreements)
+	return list, err
 }
 
 func (a *Agent) descriptorOf(ctx context.Context, subject string) (descriptors.Deployment, error) {

@@ -2,8 +2,10 @@ package client
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -48,6 +50,25 @@ func question[C proto.Content](ctx context.Context, c *Client, receiver proto.Id
 	return contentOf[C](receiver, answer)
 }
 
+// listing asks an agent for a list, page by page as it is read. After an error there is nothing more: what came before
+// is a part.
+func listing[L proto.List[Item], Item any](
+	ctx context.Context, c *Client, receiver proto.Identity, asked proto.Question,
+) iter.Seq2[Item, error] {
+	pages := proto.Items(asked, func(page proto.Question) (L, error) { return question[L](ctx, c, receiver, page) })
+	return func(yield func(Item, error) bool) {
+		for item, err := range pages {
+			var known *Error
+			if err != nil && !errors.As(err, &known) {
+				err = unreadable(receiver, err)
+			}
+			if !yield(item, err) {
+				return
+			}
+		}
+	}
+}
+
 // newMessage addresses a content to an agent, with a fresh conversation and command id.
 func newMessage[C proto.Content](
 	receiver proto.Identity, performative proto.Performative, protocol proto.Protocol, content C,
@@ -73,12 +94,16 @@ func contentOf[C proto.Content](from proto.Identity, answer proto.Message) (C, e
 	}
 	content, err := proto.Decode[C](answer)
 	if err != nil {
-		return none, &Error{
-			Code: CodeFailed, At: from.String(), Message: "the answer cannot be read: " + err.Error(), cause: err,
-			Hint: "the agent may be of another version; compare `agency version` on both sides",
-		}
+		return none, unreadable(from, err)
 	}
 	return content, nil
+}
+
+func unreadable(from proto.Identity, err error) *Error {
+	return &Error{
+		Code: CodeFailed, At: from.String(), Message: "the answer cannot be read: " + err.Error(), cause: err,
+		Hint: "the agent may be of another version; compare `agency version` on both sides",
+	}
 }
 
 // refusalIn is why an answer is no inform. A failure may also come as an outcome or an attempt that says why.

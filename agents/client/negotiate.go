@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
+	"strings"
 
 	"github.com/cloud-agency/agency/agents/bus"
 	"github.com/cloud-agency/agency/descriptors"
@@ -24,10 +26,16 @@ func (c *Client) Offers(ctx context.Context, call string) (proto.Offers, error) 
 	return question[proto.Offers](ctx, c, broker, proto.Question{Topic: proto.TopicOffers, Subject: call})
 }
 
-// Calls lists the calls that the broker remembers.
+// EachCall goes through the calls that the broker remembers, the oldest first.
+func (c *Client) EachCall(ctx context.Context) iter.Seq2[proto.CallSummary, error] {
+	return listing[proto.CallList](ctx, c, broker, proto.Question{Topic: proto.TopicCalls})
+}
+
+// Calls lists the calls that the broker remembers, the newest first.
 func (c *Client) Calls(ctx context.Context) ([]proto.CallSummary, error) {
-	list, err := question[proto.CallList](ctx, c, broker, proto.Question{Topic: proto.TopicCalls})
-	return list.Calls, err
+	calls, err := proto.Collect(c.EachCall(ctx))
+	slices.SortFunc(calls, func(one, other proto.CallSummary) int { return strings.Compare(other.Call, one.Call) })
+	return calls, err
 }
 
 // Accept takes a plan of a call. All vendors of the plan have agreed when it returns without an error; else none has, or
@@ -96,11 +104,16 @@ func (c *Client) cancel(ctx context.Context, content proto.Cancellation) ([]sla.
 	return list.Agreements, err
 }
 
-// Agreements lists the agreements of a deployment by its name, or all.
+// EachAgreement goes through the agreements of a deployment by its name, or through all.
+func (c *Client) EachAgreement(ctx context.Context, name string) iter.Seq2[sla.Agreement, error] {
+	return listing[proto.AgreementList](ctx, c, broker, proto.Question{Topic: proto.TopicAgreements, Subject: name})
+}
+
+// Agreements lists the agreements of a deployment by its name, or all, the newest first.
 func (c *Client) Agreements(ctx context.Context, name string) ([]sla.Agreement, error) {
-	asked := proto.Question{Topic: proto.TopicAgreements, Subject: name}
-	list, err := question[proto.AgreementList](ctx, c, broker, asked)
-	return list.Agreements, err
+	agreements, err := proto.Collect(c.EachAgreement(ctx, name))
+	slices.SortFunc(agreements, func(one, other sla.Agreement) int { return strings.Compare(other.ID, one.ID) })
+	return agreements, err
 }
 
 // Descriptor returns the deployment descriptor that an accepted plan was made into.
@@ -111,8 +124,7 @@ func (c *Client) Descriptor(ctx context.Context, name string) (descriptors.Deplo
 
 // Vendors lists the vendors in the broker's register.
 func (c *Client) Vendors(ctx context.Context) ([]proto.VendorStatus, error) {
-	list, err := question[proto.VendorList](ctx, c, broker, proto.Question{Topic: proto.TopicVendors})
-	return list.Vendors, err
+	return proto.Collect(listing[proto.VendorList](ctx, c, broker, proto.Question{Topic: proto.TopicVendors}))
 }
 
 // Vendor is what a vendor says of itself.

@@ -65,17 +65,16 @@ func (c *Client) start(ctx context.Context, name string, content proto.Deploymen
 
 // Operation finds an operation by its id: one under way, or one that the event stream still knows the end of.
 func (c *Client) Operation(ctx context.Context, id string) (Operation, error) {
-	deployments, err := c.Deployments(ctx, "")
-	if err != nil {
-		return Operation{}, err
-	}
-	for _, deployment := range deployments {
+	for deployment, err := range c.EachDeployment(ctx, "") {
+		if err != nil {
+			return Operation{}, err
+		}
 		if deployment.Operation == id {
 			return Operation{ID: id, Name: deployment.Descriptor.Name, Started: deployment.Since}, nil
 		}
 	}
 	var found *Operation
-	err = c.Events(ctx, Watching{}, func(event proto.Event) error {
+	err := c.Events(ctx, Watching{}, func(event proto.Event) error {
 		if ends(event, id) {
 			found = &Operation{ID: id, Name: event.Name, Started: event.At}
 			return errFound

@@ -3,6 +3,7 @@ package client
 import (
 	"cmp"
 	"context"
+	"iter"
 	"slices"
 
 	"golang.org/x/sync/errgroup"
@@ -10,11 +11,14 @@ import (
 	"github.com/cloud-agency/agency/proto"
 )
 
-// Deployments lists the deployments of a name, or all.
+// EachDeployment goes through the deployments of a name, or through all that stand, by name.
+func (c *Client) EachDeployment(ctx context.Context, name string) iter.Seq2[proto.DeploymentStatus, error] {
+	return listing[proto.DeploymentList](ctx, c, deployer, proto.Question{Topic: proto.TopicDeployments, Subject: name})
+}
+
+// Deployments lists the deployments of a name, or all that stand, by name.
 func (c *Client) Deployments(ctx context.Context, name string) ([]proto.DeploymentStatus, error) {
-	asked := proto.Question{Topic: proto.TopicDeployments, Subject: name}
-	list, err := question[proto.DeploymentList](ctx, c, deployer, asked)
-	return list.Deployments, err
+	return proto.Collect(c.EachDeployment(ctx, name))
 }
 
 // Deployment is the one deployment of a name.
@@ -37,8 +41,7 @@ func (c *Client) Deployment(ctx context.Context, name string) (proto.DeploymentS
 // Samples are what the monitor last measured of the resources of a deployment by its id, or of all.
 func (c *Client) Samples(ctx context.Context, deployment string) ([]proto.Sample, error) {
 	asked := proto.Question{Topic: proto.TopicSamples, Subject: deployment}
-	list, err := question[proto.SampleList](ctx, c, proto.Agent(proto.RoleMonitor), asked)
-	return list.Samples, err
+	return proto.Collect(listing[proto.SampleList](ctx, c, proto.Agent(proto.RoleMonitor), asked))
 }
 
 // Inventory is what the vendors say exists.
@@ -57,14 +60,14 @@ func (c *Client) Resources(ctx context.Context, deployment string) (Inventory, e
 	if err != nil {
 		return Inventory{}, err
 	}
-	lists := make([]proto.ResourceList, len(vendors))
+	lists := make([][]proto.ResourceStatus, len(vendors))
 	faults := make([]error, len(vendors))
 	var group errgroup.Group
 	group.SetLimit(askAtOnce)
 	asked := proto.Question{Topic: proto.TopicResources, Subject: deployment}
 	for i, vendor := range vendors {
 		group.Go(func() error {
-			lists[i], faults[i] = question[proto.ResourceList](ctx, c, proto.Vendor(vendor.Name), asked)
+			lists[i], faults[i] = proto.Collect(listing[proto.ResourceList](ctx, c, proto.Vendor(vendor.Name), asked))
 			return nil
 		})
 	}
@@ -74,7 +77,7 @@ func (c *Client) Resources(ctx context.Context, deployment string) (Inventory, e
 		if faults[i] != nil {
 			inventory.Silent[vendor.Name] = faults[i].Error()
 		}
-		inventory.Resources = append(inventory.Resources, lists[i].Resources...)
+		inventory.Resources = append(inventory.Resources, lists[i]...)
 	}
 	slices.SortFunc(inventory.Resources, byPlace)
 	return inventory, nil

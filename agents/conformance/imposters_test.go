@@ -3,6 +3,7 @@ package conformance_test
 import (
 	"context"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -86,6 +87,31 @@ var imposters = map[string]struct {
 			return changed(forward(message), func(proposal *sla.Proposal) { proposal.Call = ulid.Make().String() })
 		}),
 		fails: []string{"a call is answered with a proposal"},
+	},
+	"knows nothing of pages": {
+		spoiling: on(proto.QueryRef, func(_ *imposter, message proto.Message, forward exchange) proto.Message {
+			return forward(changed(message, func(question *proto.Question) { question.Page = nil }))
+		}),
+		passes: []string{someCommand},
+		fails:  []string{"a list comes in pages"},
+	},
+	"counts its pages": {
+		spoiling: on(proto.QueryRef, func(_ *imposter, message proto.Message, forward exchange) proto.Message {
+			question, err := proto.Decode[proto.Question](message)
+			if err != nil || question.Page == nil {
+				return forward(message)
+			}
+			number, _ := strconv.Atoi(question.Page.After)
+			whole := changed(message, func(question *proto.Question) { question.Page = nil })
+			return changed(forward(whole), func(list *proto.ResourceList) {
+				list.Resources = list.Resources[min(number, len(list.Resources)):]
+				if len(list.Resources) > 1 {
+					list.Resources, list.Next = list.Resources[:1], strconv.Itoa(number+1)
+				}
+			})
+		}),
+		passes: []string{"a list comes in pages"},
+		fails:  []string{"pages lack nothing when something goes between them"},
 	},
 	"forgets what was cancelled": {
 		spoiling: on(proto.Cancel, func(_ *imposter, message proto.Message, _ exchange) proto.Message {

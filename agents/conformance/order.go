@@ -21,9 +21,14 @@ type order struct {
 
 // order makes the next command to the first resource of an agreement.
 func (t *trial) order(agreement sla.Agreement, verb proto.ResourceVerb) order {
-	ref := proto.ResourceRef{Deployment: agreement.Deployment, Class: "web", Index: 1, Generation: 1}
+	return t.orderOf(agreement, verb, 1)
+}
+
+// orderOf makes the next command to a resource of an agreement.
+func (t *trial) orderOf(agreement sla.Agreement, verb proto.ResourceVerb, index int) order {
+	ref := proto.ResourceRef{Deployment: agreement.Deployment, Class: "web", Index: index, Generation: 1}
 	made := order{id: ulid.Make().String(), command: proto.ResourceCommand{
-		Verb: verb, Resource: ref, Agreement: agreement.ID, Name: "web-1",
+		Verb: verb, Resource: ref, Agreement: agreement.ID, Name: fmt.Sprintf("web-%d", index),
 	}}
 	if verb == proto.VerbCreate || verb == proto.VerbPrepare {
 		class := t.class()

@@ -25,6 +25,8 @@ func questionChecks() []check {
 			t.refused(t.question(proto.TopicCommand, ulid.Make().String()), proto.Refuse, sla.RefusedNotFound)
 		}},
 		{"measurements are of what is there", sectionQuestions, asksMeasurements},
+		{"a list comes in pages", sectionQuestions, pages},
+		{"pages lack nothing when something goes between them", sectionQuestions, pagesUnderChange},
 		{"an unknown topic is not answered with an inform", sectionQuestions, func(t *trial) {
 			if answer := t.question("weather", ""); answer.Performative != proto.NotUnderstood {
 				t.refused(answer, proto.Refuse)
@@ -59,6 +61,82 @@ func asksMeasurements(t *trial) {
 			}
 		}
 	}
+}
+
+// several are created resources of one deployment.
+func (t *trial) several(count int) sla.Agreement {
+	agreement := t.observed(t.draft(t.propose(t.machines(count))))
+	for index := range count {
+		t.done(t.orderOf(agreement, proto.VerbCreate, index+1))
+	}
+	return agreement
+}
+
+// page asks for the shortest page of the resources of a deployment.
+func (t *trial) page(deployment, after string) proto.ResourceList {
+	asked := proto.Question{Topic: proto.TopicResources, Subject: deployment, Page: &proto.Page{After: after, Bytes: 1}}
+	message := made(t, proto.QueryRef, proto.QueryProtocol, asked)
+	list := content[proto.ResourceList](t, t.ask(t.deployer, proto.SubjectQuery(t.name), message), proto.Inform)
+	if len(list.Resources) > 1 {
+		t.fail("a page of at most 1 byte has %d resources, and not the one that there always is", len(list.Resources))
+	}
+	return list
+}
+
+// pagesFrom are the resources on all pages behind one.
+func (t *trial) pagesFrom(deployment string, page proto.ResourceList) []proto.ResourceRef {
+	var found []proto.ResourceRef
+	for seen := map[string]bool{}; page.Next != ""; {
+		if seen[page.Next] {
+			t.fail("the pages go round in circles, at %q", page.Next)
+		}
+		seen[page.Next] = true
+		page = t.page(deployment, page.Next)
+		for _, resource := range page.Resources {
+			found = append(found, resource.Ref)
+		}
+	}
+	return found
+}
+
+func pages(t *trial) {
+	const count = 3
+	deployment := t.several(count).Deployment
+	first := t.page(deployment, "")
+	if len(first.Resources) == 0 {
+		t.fail("the first page is empty, though there are %d resources", count)
+	}
+	rest := t.pagesFrom(deployment, first)
+	for _, resource := range t.resources(deployment) {
+		if listed := countOf(append(rest, first.Resources[0].Ref), resource.Ref); listed != 1 {
+			t.fail("%s is on %d of the pages", resource.Name, listed)
+		}
+	}
+}
+
+func pagesUnderChange(t *trial) {
+	const count = 3
+	agreement := t.several(count)
+	first := t.page(agreement.Deployment, "")
+	if len(first.Resources) == 0 {
+		t.fail("the first page is empty, though there are %d resources", count)
+	}
+	t.done(t.delete(agreement, first.Resources[0].Ref))
+	rest := t.pagesFrom(agreement.Deployment, first)
+	for _, resource := range t.resources(agreement.Deployment) {
+		if listed := countOf(rest, resource.Ref); listed != 1 {
+			t.fail("%s, which was there throughout, is on %d of the pages after the first", resource.Name, listed)
+		}
+	}
+}
+
+func countOf(all []proto.ResourceRef, wanted proto.ResourceRef) (times int) {
+	for _, one := range all {
+		if one == wanted {
+			times++
+		}
+	}
+	return times
 }
 
 func secretChecks() []check {

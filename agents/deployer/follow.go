@@ -71,21 +71,28 @@ func (a *Agent) askVendors(ctx context.Context) {
 
 // resourcesAt asks a vendor for its resources, of one deployment or of all.
 func (a *Agent) resourcesAt(ctx context.Context, vendor, deployment string) ([]proto.ResourceStatus, error) {
+	asked := proto.Question{Topic: proto.TopicResources, Subject: deployment}
+	resources, err := proto.Collect(proto.Items(asked, func(page proto.Question) (proto.ResourceList, error) {
+		return a.resourcePage(ctx, vendor, page)
+	}))
+	if err != nil {
+		return nil, fmt.Errorf("resources of %s: %w", vendor, err)
+	}
+	return resources, nil
+}
+
+func (a *Agent) resourcePage(ctx context.Context, vendor string, page proto.Question) (list proto.ResourceList, err error) {
 	ctx, cancel := context.WithTimeout(ctx, askWithin)
 	defer cancel()
 	message := proto.Message{Performative: proto.QueryRef, Protocol: proto.QueryProtocol, Receiver: proto.Vendor(vendor)}
-	if err := proto.Encode(&message, proto.Question{Topic: proto.TopicResources, Subject: deployment}); err != nil {
-		return nil, fmt.Errorf("resources of %s: %w", vendor, err)
+	if err := proto.Encode(&message, page); err != nil {
+		return list, err
 	}
 	answer, err := a.Peer.Ask(ctx, proto.SubjectQuery(vendor), message)
 	if err != nil {
-		return nil, fmt.Errorf("resources of %s: %w", vendor, err)
+		return list, err
 	}
-	list, err := proto.Decode[proto.ResourceList](answer)
-	if err != nil {
-		return nil, fmt.Errorf("resources of %s: %w", vendor, err)
-	}
-	return list.Resources, nil
+	return proto.Decode[proto.ResourceList](answer)
 }
 
 // takeOver makes deployments follow what a vendor says of its resources, and be degraded by it or no longer.

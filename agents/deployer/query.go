@@ -3,9 +3,9 @@ package deployer
 import (
 	"context"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/cloud-agency/agency/descriptors"
 	"github.com/cloud-agency/agency/proto"
@@ -20,24 +20,37 @@ func (a *Agent) query(_ context.Context, message proto.Message) proto.Message {
 	if question.Topic != proto.TopicDeployments {
 		return proto.Misunderstood(message, fmt.Errorf("a deployer is asked about deployments, not %q", question.Topic))
 	}
-	list := proto.DeploymentList{Deployments: []proto.DeploymentStatus{}}
 	if question.Subject != "" {
 		one := a.find(question.Subject)
 		if one == nil {
 			return proto.Refusing(message, proto.Refuse, unknown(question.Subject))
 		}
-		list.Deployments = append(list.Deployments, a.status(one))
-		return proto.Answer(message, proto.Inform, list)
+		return proto.Answer(message, proto.Inform, proto.DeploymentList{Deployments: []proto.DeploymentStatus{a.status(one)}})
 	}
-	for _, one := range a.all() {
-		if status := a.status(one); status.State != descriptors.DeploymentRemoved {
-			list.Deployments = append(list.Deployments, status)
+	var list proto.DeploymentList
+	if list.Deployments, list.Next, err = proto.Fill(question.Page, placeOf, a.statuses(question.Page)); err != nil {
+		return proto.Refusing(message, proto.Failure, refusalOf(err))
+	}
+	return proto.Answer(message, proto.Inform, list)
+}
+
+// statuses are those of the deployments on a page and after it that are not removed, by name.
+func (a *Agent) statuses(page *proto.Page) iter.Seq2[proto.DeploymentStatus, error] {
+	return func(yield func(proto.DeploymentStatus, error) bool) {
+		place := func(one *deployment) string {
+			return placeOf(proto.DeploymentStatus{Descriptor: one.snapshot().Descriptor})
+		}
+		for one := range proto.Rest(page, place, a.all()) {
+			if status := a.status(one); status.State != descriptors.DeploymentRemoved && !yield(status, nil) {
+				return
+			}
 		}
 	}
-	slices.SortFunc(list.Deployments, func(x, y proto.DeploymentStatus) int {
-		return strings.Compare(x.Descriptor.Name, y.Descriptor.Name)
-	})
-	return proto.Answer(message, proto.Inform, list)
+}
+
+// placeOf is a deployment's key in listings.
+func placeOf(status proto.DeploymentStatus) string {
+	return status.Descriptor.Name + " " + status.Descriptor.ID
 }
 
 func (a *Agent) all() []*deployment {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/cloud-agency/agency/agents/bus"
 	"github.com/cloud-agency/agency/proto"
+	"github.com/cloud-agency/agency/sla"
 	"github.com/cloud-agency/agency/vendormodules/services"
 )
 
@@ -86,8 +87,13 @@ func (a *Agent) query(_ context.Context, message proto.Message) proto.Message {
 	if question.Topic != proto.TopicSamples {
 		return proto.Misunderstood(message, fmt.Errorf("a monitor is asked about samples, not %q", question.Topic))
 	}
-	if question.Subject == "" {
-		return proto.Answer(message, proto.Inform, a.board.all())
+	list := proto.SampleList{Silent: a.board.silentVendors()}
+	samples := a.board.all
+	if question.Subject != "" {
+		samples = func() []proto.Sample { return a.board.of(question.Subject) }
 	}
-	return proto.Answer(message, proto.Inform, a.board.of(question.Subject))
+	if list.Samples, list.Next, err = proto.Fill(question.Page, placeOf, proto.Rest(question.Page, placeOf, samples())); err != nil {
+		return proto.Refusing(message, proto.Failure, sla.Refusal{Code: sla.RefusedInternal, Message: err.Error()})
+	}
+	return proto.Answer(message, proto.Inform, list)
 }

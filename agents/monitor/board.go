@@ -1,9 +1,9 @@
 package monitor
 
 import (
-	"cmp"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/cloud-agency/agency/descriptors"
@@ -102,50 +102,61 @@ func (b *board) deployment(id, name string, state descriptors.DeploymentState) {
 	}
 }
 
-// all is the last reading of every resource.
-func (b *board) all() proto.SampleList {
+// silentVendors are those that did not answer last time, by name.
+func (b *board) silentVendors() []string {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	var names []string
+	for _, name := range slices.Sorted(maps.Keys(b.vendors)) {
+		if b.vendors[name].silent {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// all is the last reading of every resource, in no order.
+func (b *board) all() []proto.Sample {
 	b.mutex.Lock()
 	defer b.mutex.Unlock()
 	return b.list(func(history *history) (proto.Sample, bool) { return history.latest, true })
 }
 
 // of is what is known of the resources of one deployment, by its id or name, earlier readings too.
-func (b *board) of(deployment string) proto.SampleList {
+func (b *board) of(deployment string) []proto.Sample {
 	b.mutex.Lock()
 	defer b.mutex.Unlock()
 	id := deployment
 	if named, found := b.names[deployment]; found {
 		id = named
 	}
-	list := b.list(func(history *history) (proto.Sample, bool) {
+	samples := b.list(func(history *history) (proto.Sample, bool) {
 		sample := history.latest
 		sample.Earlier = slices.Concat(history.earlier...)
 		return sample, sample.Resource.Deployment == id
 	})
-	if len(list.Samples) > earlierOf {
-		for i := range list.Samples {
-			list.Samples[i].Earlier = nil
+	if len(samples) > earlierOf {
+		for i := range samples {
+			samples[i].Earlier = nil
 		}
 	}
-	return list
+	return samples
 }
 
-// list puts the samples that pick returns in the order of their deployments and names.
-func (b *board) list(pick func(*history) (proto.Sample, bool)) proto.SampleList {
-	list := proto.SampleList{Samples: []proto.Sample{}}
-	for _, name := range slices.Sorted(maps.Keys(b.vendors)) {
-		if b.vendors[name].silent {
-			list.Silent = append(list.Silent, name)
-		}
-		for _, history := range b.vendors[name].resources {
+// list is the samples that pick returns.
+func (b *board) list(pick func(*history) (proto.Sample, bool)) []proto.Sample {
+	samples := []proto.Sample{}
+	for _, vendor := range b.vendors {
+		for _, history := range vendor.resources {
 			if sample, wanted := pick(history); wanted {
-				list.Samples = append(list.Samples, sample)
+				samples = append(samples, sample)
 			}
 		}
 	}
-	slices.SortFunc(list.Samples, func(x, y proto.Sample) int {
-		return cmp.Or(cmp.Compare(x.Resource.Deployment, y.Resource.Deployment), cmp.Compare(x.Name, y.Name),
-			cmp.Compare(x.Vendor, y.Vendor), cmp.Compare(x.Resource.Generation, y.Resource.Generation))
-	})
-	return list
+	return samples
+}
+
+// placeOf is a sample's key in listings, which are in the order of deployments and names.
+func placeOf(sample proto.Sample) string {
+	return strings.Join([]string{sample.Resource.Deployment, sample.Name, sample.Vendor, sample.Resource.Key()}, " ")
 }

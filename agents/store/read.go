@@ -9,13 +9,26 @@ import (
 )
 
 // listEntries reads the entries below a checked prefix, sorted by key.
-func listEntries(ctx context.Context, from *sql.DB, prefix string) (entries []services.Entry, err error) {
-	query := "SELECT key, revision, value FROM entries ORDER BY key"
-	var bounds []any
-	if prefix != "" {
-		query = "SELECT key, revision, value FROM entries WHERE key >= ? AND key < ? ORDER BY key"
-		bounds = []any{prefix, endOf(prefix)}
+func listEntries(ctx context.Context, from *sql.DB, prefix string) ([]services.Entry, error) {
+	if prefix == "" {
+		return readEntries(ctx, from, "SELECT key, revision, value FROM entries ORDER BY key")
 	}
+	return readEntries(ctx, from,
+		"SELECT key, revision, value FROM entries WHERE key >= ? AND key < ? ORDER BY key", prefix, endOf(prefix))
+}
+
+// pageEntries reads the first entries below a checked prefix that come after a key.
+func pageEntries(ctx context.Context, from *sql.DB, prefix, after string, limit int) ([]services.Entry, error) {
+	after = max(after, prefix) // which is no key, since it ends with a dot
+	if prefix == "" {
+		return readEntries(ctx, from,
+			"SELECT key, revision, value FROM entries WHERE key > ? ORDER BY key LIMIT ?", after, limit)
+	}
+	return readEntries(ctx, from,
+		"SELECT key, revision, value FROM entries WHERE key > ? AND key < ? ORDER BY key LIMIT ?", after, endOf(prefix), limit)
+}
+
+func readEntries(ctx context.Context, from *sql.DB, query string, bounds ...any) (entries []services.Entry, err error) {
 	rows, err := from.QueryContext(ctx, query, bounds...)
 	if err != nil {
 		return nil, err

@@ -121,6 +121,25 @@ func (s *SQLite) List(ctx context.Context, prefix string) ([]services.Entry, err
 	return entries, nil
 }
 
+// Page implements services.Store.
+func (s *SQLite) Page(ctx context.Context, prefix, after string, limit int) ([]services.Entry, error) {
+	if err := services.CheckPrefix(prefix); err != nil {
+		return nil, fmt.Errorf("page: %w", err)
+	}
+	if limit < 1 {
+		return nil, fmt.Errorf("page of %s: limit is %d, must be 1 or more", prefix, limit)
+	}
+	if err := s.begin(ctx); err != nil {
+		return nil, fmt.Errorf("page of %s: %w", prefix, err)
+	}
+	defer s.use.RUnlock()
+	entries, err := pageEntries(ctx, s.lists, prefix, after, limit)
+	if err != nil {
+		return nil, fmt.Errorf("page of %s: %w", prefix, err)
+	}
+	return entries, nil
+}
+
 // Commit implements services.Store. Its outcome is known unless the disk fails: an error of the context means that
 // nothing was changed.
 func (s *SQLite) Commit(ctx context.Context, changes ...services.Change) error {

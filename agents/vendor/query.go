@@ -1,12 +1,11 @@
 package vendor
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"iter"
 	"slices"
-	"sync"
 
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
@@ -30,9 +29,9 @@ func (a *Agent) query(ctx context.Context, message proto.Message) proto.Message 
 	case proto.TopicVendor:
 		return proto.Answer(message, proto.Inform, a.status(ctx))
 	case proto.TopicResources:
-		return proto.Answer(message, proto.Inform, proto.ResourceList{Resources: a.list(question.Subject)})
+		return a.resourceList(message, question)
 	case proto.TopicMeasure:
-		return proto.Answer(message, proto.Inform, proto.SampleList{Samples: a.measure(ctx, question.Subject)})
+		return a.sampleList(ctx, message, question)
 	case proto.TopicCredentials:
 		report, err := a.tryCredentials(ctx)
 		if err != nil {
@@ -91,7 +90,38 @@ func (a *Agent) status(ctx context.Context) proto.VendorStatus {
 	return status
 }
 
-// list is every resource that is not gone, of one deployment or of all, and what is quarantined, sorted by name.
+// resourceList answers with the resources of one deployment or of all.
+func (a *Agent) resourceList(message proto.Message, question proto.Question) proto.Message {
+	var list proto.ResourceList
+	var err error
+	rest := proto.Rest(question.Page, placeOf, a.list(question.Subject))
+	if list.Resources, list.Next, err = proto.Fill(question.Page, placeOf, rest); err != nil {
+		return proto.Refusing(message, proto.Failure, *refusalOf(err))
+	}
+	return proto.Answer(message, proto.Inform, list)
+}
+
+// placeOf is a resource's key in listings. Those in quarantine have the cloud's id in it and no other; an id that comes
+// later must not move a resource.
+func placeOf(status proto.ResourceStatus) string {
+	if status.Quarantined {
+		return status.Ref.Key() + " " + status.ID
+	}
+	return status.Ref.Key()
+}
+
+// sampleList answers with measurements of one deployment or of all.
+func (a *Agent) sampleList(ctx context.Context, message proto.Message, question proto.Question) proto.Message {
+	var list proto.SampleList
+	var err error
+	place := func(sample proto.Sample) string { return sample.Resource.Key() }
+	if list.Samples, list.Next, err = proto.Fill(question.Page, place, a.measure(ctx, question)); err != nil {
+		return proto.Refusing(message, proto.Failure, *refusalOf(err))
+	}
+	return proto.Answer(message, proto.Inform, list)
+}
+
+// list is every resource that is not gone, of one deployment or of all, and what is quarantined, in no order.
 func (a *Agent) list(deployment string) []proto.ResourceStatus {
 	a.mutex.Lock()
 	defer a.mutex.Unlock()
@@ -106,10 +136,6 @@ func (a *Agent) list(deployment string) []proto.ResourceStatus {
 			resources = append(resources, a.stray(resource))
 		}
 	}
-	slices.SortFunc(resources, func(x, y proto.ResourceStatus) int {
-		return cmp.Or(cmp.Compare(x.Ref.Deployment, y.Ref.Deployment), cmp.Compare(x.Ref.Class, y.Ref.Class),
-			cmp.Compare(x.Ref.Index, y.Ref.Index), cmp.Compare(x.Ref.Generation, y.Ref.Generation), cmp.Compare(x.ID, y.ID))
-	})
 	return resources
 }
 
@@ -122,35 +148,46 @@ func (a *Agent) stray(resource vendormodules.Resource) proto.ResourceStatus {
 	}
 }
 
-// measure reads what the cloud tells of every resource that runs. What cannot be read just now is left out.
-func (a *Agent) measure(ctx context.Context, deployment string) []proto.Sample {
-	samples := []proto.Sample{}
-	if a.abilities.Meter == nil {
-		return samples
+// measuresAhead is how many resources are measured before the page is looked at again: no more than about fit on one.
+const measuresAhead = 256
+
+// measure reads what the cloud tells of every resource that runs, from the beginning of a page on and as far as it is
+// asked for. What cannot be read just now is left out.
+func (a *Agent) measure(ctx context.Context, question proto.Question) iter.Seq2[proto.Sample, error] {
+	return func(yield func(proto.Sample, error) bool) {
+		if a.abilities.Meter == nil {
+			return
+		}
+		running := slices.DeleteFunc(a.list(question.Subject), func(status proto.ResourceStatus) bool {
+			return status.State != vendormodules.ResourceRunning || status.Quarantined
+		})
+		rest, _ := proto.Collect(proto.Rest(question.Page, placeOf, running)) // what is at hand has no errors
+		for some := range slices.Chunk(rest, measuresAhead) {
+			for _, sample := range a.measureSome(ctx, some) {
+				if len(sample.Measurements) > 0 && !yield(sample, nil) {
+					return
+				}
+			}
+		}
 	}
-	var mutex sync.Mutex
+}
+
+// measureSome measures resources side by side. One that cannot be read has no measurements.
+func (a *Agent) measureSome(ctx context.Context, resources []proto.ResourceStatus) []proto.Sample {
+	samples := make([]proto.Sample, len(resources))
 	var group errgroup.Group
 	group.SetLimit(measuresAtOnce)
-	for _, status := range a.list(deployment) {
-		if status.State != vendormodules.ResourceRunning || status.Quarantined {
-			continue
-		}
+	for i, status := range resources {
 		group.Go(func() error {
 			measurements, err := a.abilities.Meter.Measure(ctx, status.ID)
 			if err != nil {
 				a.Log.Debug("not measured", zap.String("resource", status.Name), zap.Error(err))
-				return nil
 			}
-			mutex.Lock()
-			defer mutex.Unlock()
-			samples = append(samples, proto.Sample{
-				Resource: status.Ref, Name: status.Name, Vendor: a.name, Measurements: measurements,
-			})
+			samples[i] = proto.Sample{Resource: status.Ref, Name: status.Name, Vendor: a.name, Measurements: measurements}
 			return nil
 		})
 	}
 	_ = group.Wait() // failures are logged one by one
-	slices.SortFunc(samples, func(x, y proto.Sample) int { return cmp.Compare(x.Name, y.Name) })
 	return samples
 }
 

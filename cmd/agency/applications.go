@@ -71,42 +71,49 @@ func (v applicationsVerb) Run(ctx context.Context, s *session) error {
 // applicationRows are the names and how far they got, sorted, those that have ended only if all are wanted. Of their plans
 // they know nothing yet.
 func applicationRows(ctx context.Context, agency *client.Client, all bool) ([]applicationRow, error) {
-	calls, err := agency.Calls(ctx)
+	rows, err := callRows(ctx, agency)
 	if err != nil {
 		return nil, err
 	}
-	deployments, err := agency.Deployments(ctx, "")
-	if err != nil {
-		return nil, err
+	byID := make(map[string]*applicationRow, len(rows))
+	for i := range rows {
+		byID[rows[i].Deployment] = &rows[i]
 	}
-	agreements, err := agency.Agreements(ctx, "")
-	if err != nil {
-		return nil, err
-	}
-	byID := make(map[string]proto.DeploymentStatus, len(deployments))
-	for _, deployment := range deployments {
-		byID[deployment.Descriptor.ID] = deployment
-	}
-	agreed := make(map[string]time.Time, len(agreements)) // since when, by deployment
-	for _, agreement := range agreements {
-		if agreement.State == sla.AgreementObserved {
-			agreed[agreement.Deployment] = agreement.Agreed
+	for deployment, err := range agency.EachDeployment(ctx, "") {
+		if err != nil {
+			return nil, err
 		}
-	}
-	rows := make([]applicationRow, 0, len(calls))
-	for _, call := range calls {
-		deployment, deployed := byID[call.Deployment]
-		row := rowOf(call, agreed)
-		if deployed {
+		if row := byID[deployment.Descriptor.ID]; row != nil {
 			row.takeDeployment(deployment)
 		}
-		if all || !row.ended {
-			rows = append(rows, row)
-		}
+	}
+	if !all {
+		rows = slices.DeleteFunc(rows, func(row applicationRow) bool { return row.ended })
 	}
 	slices.SortFunc(rows, func(a, b applicationRow) int {
 		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Call, b.Call))
 	})
+	return rows, nil
+}
+
+// callRows are the names as far as the broker knows.
+func callRows(ctx context.Context, agency *client.Client) ([]applicationRow, error) {
+	agreed := map[string]time.Time{} // since when, by deployment
+	for agreement, err := range agency.EachAgreement(ctx, "") {
+		if err != nil {
+			return nil, err
+		}
+		if agreement.State == sla.AgreementObserved {
+			agreed[agreement.Deployment] = agreement.Agreed
+		}
+	}
+	rows := []applicationRow{}
+	for call, err := range agency.EachCall(ctx) {
+		if err != nil {
+			return nil, err
+		}
+		rows = append(rows, rowOf(call, agreed))
+	}
 	return rows, nil
 }
 

@@ -238,15 +238,18 @@ func vendorNames(ctx context.Context, agency *client.Client) []string {
 }
 
 func applicationNames(ctx context.Context, agency *client.Client) []string {
-	rows, err := applicationRows(ctx, agency, false)
+	rows, err := callRows(ctx, agency)
 	if err != nil {
 		return nil
 	}
-	names := make([]string, len(rows))
-	for i, row := range rows {
-		names[i] = row.Name
+	var names []string
+	for _, row := range rows {
+		if !row.ended {
+			names = append(names, row.Name)
+		}
 	}
-	return names
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // classNames are the classes of the deployment that was named before, each with what separates it from a count.

@@ -78,15 +78,18 @@ func agreedOnly(
 	if err != nil {
 		return nil, err
 	}
+	only := map[string]bool{}
+	for _, agreement := range agreements {
+		if agreement.State == sla.AgreementObserved {
+			only[agreement.Deployment] = true
+		}
+	}
+	for _, deployment := range known {
+		delete(only, deployment.Descriptor.ID)
+	}
 	var planned []proto.DeploymentStatus
 	for _, call := range calls {
-		stands := slices.ContainsFunc(agreements, func(agreement sla.Agreement) bool {
-			return agreement.Deployment == call.Deployment && agreement.State == sla.AgreementObserved
-		})
-		deployed := slices.ContainsFunc(known, func(deployment proto.DeploymentStatus) bool {
-			return deployment.Descriptor.ID == call.Deployment
-		})
-		if !stands || deployed {
+		if !only[call.Deployment] {
 			continue
 		}
 		descriptor, err := agency.Descriptor(ctx, call.Name)

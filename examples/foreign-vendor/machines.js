@@ -6,6 +6,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import { Refusal } from "./envelope.js";
 
 const MOMENT = 20; // milliseconds
+const MOST = 262144; // bytes of a page
 const refuse = (code, message, hint) => new Refusal("refuse", code, message, hint);
 const keyOf = ({ deployment, class: name, index, generation }) => JSON.stringify([deployment, name, index, generation]);
 
@@ -34,9 +35,20 @@ export class Machines {
     for (const [id] of open) this.#queue(id);
   }
 
-  list(deployment) {
-    const all = Object.values(this.records.resources).map(({ status }) => status);
-    return all.filter(({ state, ref }) => state !== "gone" && (!deployment || ref.deployment === deployment));
+  // list lists what is there, all of it or the page that is asked for. A machine's key never changes, so that no page lacks
+  // what is there throughout.
+  list(deployment, page) {
+    const all = Object.entries(this.records.resources).filter(([key, { status: { state, ref } }]) =>
+      state !== "gone" && (!deployment || ref.deployment === deployment) && (!page?.after || key > page.after));
+    all.sort(([a], [b]) => (a < b ? -1 : 1));
+    const resources = [];
+    let room = page ? Math.min(page.bytes || MOST, MOST) : Infinity;
+    for (const [index, [, { status }]] of all.entries()) {
+      room -= Buffer.byteLength(JSON.stringify(status)) + 1;
+      if (room < 0 && index > 0) return { resources, next: all[index - 1][0] };
+      resources.push(status);
+    }
+    return { resources };
   }
 
   // take takes a command on, once, and returns its record, which has an outcome when it has ended.

@@ -122,7 +122,7 @@ function credential(message, body) {
 }
 
 function question(message, body) {
-  const { topic, subject } = decode(message, body, "question");
+  const { topic, subject, page } = decode(message, body, "question");
   switch (topic) {
     case "vendor": {
       const { held, used } = market.usage();
@@ -130,7 +130,7 @@ function question(message, body) {
         name, present: true, description, capacity, held: market.shown(held), used: market.shown(used), sealing: me.sealing,
       }];
     }
-    case "resources": return ["inform", "resource-list", { resources: machines.list(subject) }];
+    case "resources": return ["inform", "resource-list", machines.list(subject, page)];
     case "measurements": return ["inform", "sample-list", { samples: [] }]; // there is nothing to measure
     case "command": {
       const known = records.commands[subject];

@@ -26,6 +26,9 @@ type Store interface {
 	// List returns the entries below a prefix, sorted by key. It is no snapshot: what changes meanwhile may or may not
 	// show.
 	List(ctx context.Context, prefix string) ([]Entry, error)
+	// Page returns the first entries below a prefix whose keys come after a key, sorted by key and at most limit of them.
+	// Fewer than that are all there are. An empty key comes before all others.
+	Page(ctx context.Context, prefix, after string, limit int) ([]Entry, error)
 	// Watch sends the entries below a prefix as they are and then every change, in order for each key, until the context
 	// ends, when the channel is closed. An entry of Deleted has no value.
 	Watch(ctx context.Context, prefix string) (<-chan Entry, error)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 )
@@ -62,6 +63,38 @@ func (t Table[T]) ListBelow(ctx context.Context, id string) ([]Record[T], error)
 
 func (t Table[T]) list(ctx context.Context, prefix string) ([]Record[T], error) {
 	entries, err := t.store.List(ctx, prefix)
+	return t.records(entries, err)
+}
+
+// walkStep is how many records Walk reads at a time.
+const walkStep = 256
+
+// Walk returns the records whose ids come after an id, sorted by id, and reads them as they are asked for. It ends with
+// the first error.
+func (t Table[T]) Walk(ctx context.Context, after string) iter.Seq2[Record[T], error] {
+	return func(yield func(Record[T], error) bool) {
+		for more := true; more; {
+			key := ""
+			if after != "" {
+				key = t.prefix + after
+			}
+			records, err := t.records(t.store.Page(ctx, t.prefix, key, walkStep))
+			if err != nil {
+				yield(Record[T]{}, err)
+				return
+			}
+			for _, record := range records {
+				if !yield(record, nil) {
+					return
+				}
+				after = record.ID
+			}
+			more = len(records) == walkStep
+		}
+	}
+}
+
+func (t Table[T]) records(entries []Entry, err error) ([]Record[T], error) {
 	if err != nil {
 		return nil, err
 	}

@@ -110,6 +110,11 @@ func testListing(t *testing.T, engine Engine) {
 		if got := b.mustList(prefix); !slices.Equal(got, wanted) {
 			t.Errorf("list %q: %v, wanted %v", prefix, got, wanted)
 		}
+		for limit := 1; limit <= len(wanted)+1; limit++ {
+			if got := b.mustPages(prefix, limit); !slices.Equal(got, wanted) {
+				t.Errorf("pages of %d below %q: %v, wanted %v", limit, prefix, got, wanted)
+			}
+		}
 	}
 	entries, err := b.List(t.Context(), "a.b.")
 	if err != nil || len(entries) != 1 {

@@ -84,6 +84,24 @@ func (b bench) mustGet(key string) services.Entry {
 }
 
 // mustList lists keys only.
+// mustPages reads what is below a prefix page by page.
+func (b bench) mustPages(prefix string, limit int) (keys []string) {
+	b.Helper()
+	for after := ""; ; {
+		page, err := b.Page(b.Context(), prefix, after, limit)
+		if err != nil {
+			b.Fatal(err)
+		}
+		for _, entry := range page {
+			keys = append(keys, entry.Key)
+		}
+		if len(page) < limit {
+			return keys
+		}
+		after = page[limit-1].Key
+	}
+}
+
 func (b bench) mustList(prefix string) []string {
 	b.Helper()
 	entries, err := b.List(b.Context(), prefix)
