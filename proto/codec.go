@@ -34,7 +34,7 @@ type Content interface {
 		sla.Proposal | sla.Refusal | sla.Agreement |
 		Submission | Offers | PlanChoice | Attempt | Acceptance | Cancellation |
 		ResourceCommand | Outcome | Event | Question |
-		VendorStatus | VendorList | CallList | AgreementList | ResourceList |
+		VendorStatus | VendorList | CallList | AgreementList | ResourceList | FlavorList | ImageList |
 		DeploymentCommand | DeploymentStatus | DeploymentList | SampleList |
 		CredentialCommand | CredentialReport | SignedRegister | ConsolePage
 }
@@ -83,6 +83,10 @@ func Kind[C Content]() string {
 		return "agreement-list"
 	case ResourceList:
 		return "resource-list"
+	case FlavorList:
+		return "flavor-list"
+	case ImageList:
+		return "image-list"
 	case DeploymentCommand:
 		return "deployment-command"
 	case DeploymentStatus:

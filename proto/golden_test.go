@@ -121,6 +121,20 @@ func fixtures() []fixture {
 		}}, Next: callID}),
 		of(proto.AgreementList{Agreements: []sla.Agreement{agreement()}, Next: deploymentID + "." + agreementID}),
 		of(proto.ResourceList{Resources: []proto.ResourceStatus{now}, Next: ref().Key()}),
+		of(proto.FlavorList{
+			Flavors: []vendormodules.Flavor{{
+				ID: "42", Name: "m1.small", Cores: 1, Memory: 2 * quantity.GiB, Disk: 20 * quantity.GiB, Architecture: "x86_64",
+				Price: micros(11_000),
+			}},
+			Age: quantity.Duration(90 * time.Second), Next: "m1.small 42",
+		}),
+		of(proto.ImageList{
+			Images: []vendormodules.Image{{
+				ID: "6f1c", Name: "debian-12-generic-amd64", Architecture: "x86_64", MinDisk: 2 * quantity.GiB,
+				MinMemory: 256 * quantity.MiB, Created: noon, Deprecated: true,
+			}},
+			Age: quantity.Duration(90 * time.Second), Next: "debian-12-generic-amd64 6f1c",
+		}),
 		of(proto.DeploymentCommand{
 			Verb: proto.DeploymentDeploy, Name: "webshop", Descriptor: &descriptor, Class: "web", Count: 4,
 			Machine: "web-1", Volume: "data", Mount: "/mnt",

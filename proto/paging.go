@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/cloud-agency/agency/sla"
+	"github.com/cloud-agency/agency/vendormodules"
 )
 
 // Page asks for a list in pages: for what comes after an item, and no more than fits. Who answers without knowing of pages
@@ -153,6 +154,12 @@ func (l AgreementList) Part() ([]sla.Agreement, string) { return l.Agreements, l
 
 // Part implements List.
 func (l ResourceList) Part() ([]ResourceStatus, string) { return l.Resources, l.Next }
+
+// Part implements List.
+func (l FlavorList) Part() ([]vendormodules.Flavor, string) { return l.Flavors, l.Next }
+
+// Part implements List.
+func (l ImageList) Part() ([]vendormodules.Image, string) { return l.Images, l.Next }
 
 // Part implements List.
 func (l DeploymentList) Part() ([]DeploymentStatus, string) { return l.Deployments, l.Next }

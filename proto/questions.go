@@ -28,6 +28,8 @@ const (
 	TopicMeasure     Topic = "measurements" // vendor: SampleList, of the deployment id in Subject or all
 	TopicCommand     Topic = "command"      // vendor: Outcome of the command in Subject
 	TopicCredentials Topic = "credentials"  // vendor: CredentialReport, after trying what is stored at the cloud
+	TopicFlavors     Topic = "flavors"      // vendor: FlavorList
+	TopicImages      Topic = "images"       // vendor: ImageList
 	TopicOutput      Topic = "output"       // vendor: ConsolePage of the Stream of the errand in Subject
 	TopicConsole     Topic = "console"      // vendor: ConsolePage of the machine in Resource, from Offset on
 )
@@ -118,6 +120,22 @@ type AgreementList struct {
 type ResourceList struct {
 	Resources []ResourceStatus `json:"resources"`
 	Next      string           `json:"next,omitempty"` // see Page
+}
+
+// FlavorList answers TopicFlavors: the sizes of machines that the vendor's cloud sells, by name.
+type FlavorList struct {
+	Flavors []vendormodules.Flavor `json:"flavors"`
+	// Age is how long ago the cloud told.
+	Age  quantity.Duration `json:"age,omitempty"`
+	Next string            `json:"next,omitempty"` // see Page
+}
+
+// ImageList answers TopicImages: what the vendor can make machines of, by name.
+type ImageList struct {
+	Images []vendormodules.Image `json:"images"`
+	// Age is how long ago the cloud told.
+	Age  quantity.Duration `json:"age,omitempty"`
+	Next string            `json:"next,omitempty"` // see Page
 }
 
 // DeploymentVerb is what is to be done with a deployment.

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/cloud-agency/agency/proto"
+	"github.com/cloud-agency/agency/vendormodules"
 )
 
 // EachDeployment goes through the deployments of a name, or through all that stand, by name.
@@ -81,6 +82,61 @@ func (c *Client) Resources(ctx context.Context, deployment string) (Inventory, e
 	}
 	slices.SortFunc(inventory.Resources, byPlace)
 	return inventory, nil
+}
+
+// Goods are what one vendor's cloud sells.
+type Goods struct {
+	Vendor  string                 `json:"vendor"`
+	Flavors []vendormodules.Flavor `json:"flavors,omitempty"`
+	Images  []vendormodules.Image  `json:"images,omitempty"`
+	// Fault says why the vendor does not tell.
+	Fault string `json:"fault,omitempty"`
+}
+
+// Flavors asks a vendor, or all if it is not named, for the sizes of machines that its cloud sells.
+func (c *Client) Flavors(ctx context.Context, vendor string) ([]Goods, error) {
+	return c.goods(ctx, vendor, func(one proto.Identity) (goods Goods, err error) {
+		goods.Flavors, err = proto.Collect(listing[proto.FlavorList](ctx, c, one, proto.Question{Topic: proto.TopicFlavors}))
+		return goods, err
+	})
+}
+
+// Images asks a vendor, or all if it is not named, for what machines can be made of.
+func (c *Client) Images(ctx context.Context, vendor string) ([]Goods, error) {
+	return c.goods(ctx, vendor, func(one proto.Identity) (goods Goods, err error) {
+		goods.Images, err = proto.Collect(listing[proto.ImageList](ctx, c, one, proto.Question{Topic: proto.TopicImages}))
+		return goods, err
+	})
+}
+
+// goods asks vendors side by side; one of a name that there is not is an error.
+func (c *Client) goods(ctx context.Context, name string, ask func(vendor proto.Identity) (Goods, error)) ([]Goods, error) {
+	vendors, err := c.Vendors(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if name != "" {
+		vendors = slices.DeleteFunc(vendors, func(vendor proto.VendorStatus) bool { return vendor.Name != name })
+		if len(vendors) == 0 {
+			missing := notFound("no vendor %q", name)
+			missing.Hint = "`agency vendors` lists them"
+			return nil, missing
+		}
+	}
+	told := make([]Goods, len(vendors))
+	var group errgroup.Group
+	group.SetLimit(askAtOnce)
+	for i, vendor := range vendors {
+		group.Go(func() error {
+			var err error
+			if told[i], err = ask(proto.Vendor(vendor.Name)); err != nil {
+				told[i] = Goods{Fault: err.Error()}
+			}
+			told[i].Vendor = vendor.Name
+			return nil
+		})
+	}
+	return told, group.Wait()
 }
 
 // byPlace orders resources by deployment, class, index and generation.

@@ -50,6 +50,7 @@ type Agent struct {
 	name        string
 	description vendormodules.Description
 	abilities   vendormodules.Abilities
+	goods       goods
 	tables      tables
 	outbox      *outbox.Outbox
 	ready       chan struct{}
@@ -92,11 +93,13 @@ func New(options Options) (*Agent, error) {
 	setDefault(&options.ActWithin, 10*time.Minute)
 	setDefault(&options.SweepEvery, 10*time.Minute)
 	options.Module = decorators.Stack(options.Module, options.Decorators)
+	abilities := vendormodules.AbilitiesOf(options.Module)
 	return &Agent{
 		Options:     options,
 		name:        options.Peer.Identity().Name,
 		description: options.Module.Describe(),
-		abilities:   vendormodules.AbilitiesOf(options.Module),
+		abilities:   abilities,
+		goods:       newGoods(abilities.Catalogue, options.Now),
 		tables:      newTables(options.Store),
 		outbox:      outbox.New(options.Store, options.Peer, options.Log, options.Now),
 		ready:       make(chan struct{}),

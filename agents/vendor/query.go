@@ -30,6 +30,10 @@ func (a *Agent) query(ctx context.Context, message proto.Message) proto.Message 
 		return proto.Answer(message, proto.Inform, a.status(ctx))
 	case proto.TopicResources:
 		return a.resourceList(message, question)
+	case proto.TopicFlavors:
+		return a.flavorList(ctx, message, question)
+	case proto.TopicImages:
+		return a.imageList(ctx, message, question)
 	case proto.TopicMeasure:
 		return a.sampleList(ctx, message, question)
 	case proto.TopicCredentials:

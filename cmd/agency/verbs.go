@@ -22,6 +22,8 @@ type verbs struct {
 
 	Validate   validateVerb   `cmd:"" group:"negotiate" help:"Check descriptors; sends nothing."`
 	Vendors    vendorsVerb    `cmd:"" group:"negotiate" help:"List the vendors and what they have free."`
+	Flavors    flavorsVerb    `cmd:"" group:"negotiate" help:"List the sizes of machines that vendors sell."`
+	Images     imagesVerb     `cmd:"" group:"negotiate" help:"List what machines can be made of at vendors."`
 	Submit     submitVerb     `cmd:"" group:"negotiate" help:"Call for proposals for an application; shows the bids."`
 	Proposals  proposalsVerb  `cmd:"" group:"negotiate" help:"Show the proposals of a call, class by class."`
 	Compare    compareVerb    `cmd:"" group:"negotiate" help:"Show the plans of a call side by side."`
