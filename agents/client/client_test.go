@@ -2,7 +2,10 @@ package client_test
 
 import (
 	"context"
+	"fmt"
 	"path/filepath"
+	"strings"
+	"sync/atomic"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -145,5 +148,54 @@ func TestAPlanNotTakenComesWithItsAttempt(t *testing.T) {
 	}
 	if attempt.State != sla.AttemptUndone {
 		t.Errorf("attempt %q", attempt.State)
+	}
+}
+
+// A listing that fits no message comes in pages, and without its last page it does not come at all.
+func TestAListingIsWholeOrAnError(t *testing.T) {
+	a := newAgency(t, "broker")
+	const count = 5000
+	calls := make([]proto.CallSummary, count)
+	for i := range calls {
+		calls[i] = proto.CallSummary{Call: fmt.Sprintf("%05d", i), Name: strings.Repeat("shop", 100)}
+	}
+	var broken atomic.Bool
+	a.answers("broker", proto.SubjectBrokerQuery, func(message proto.Message) proto.Message {
+		question, err := proto.Decode[proto.Question](message)
+		if err != nil {
+			return proto.Misunderstood(message, err)
+		}
+		if broken.Load() && question.Page.Start() != "" {
+			return proto.Refusing(message, proto.Failure, sla.Refusal{Code: sla.RefusedInternal, Message: "the disk is full"})
+		}
+		var list proto.CallList
+		place := func(call proto.CallSummary) string { return call.Call }
+		if list.Calls, list.Next, err = proto.Fill(question.Page, place, proto.Rest(question.Page, place, calls)); err != nil {
+			return proto.Misunderstood(message, err)
+		}
+		return proto.Answer(message, proto.Inform, list)
+	})
+	listed, err := a.client.Calls(t.Context())
+	if err != nil || len(listed) != count || listed[0].Call != calls[count-1].Call {
+		t.Fatalf("%d of %d calls, or not the newest first: %v", len(listed), count, err)
+	}
+	broken.Store(true)
+	listed, err = a.client.Calls(t.Context())
+	wantError(t, err, client.Failed)
+	if len(listed) != 0 {
+		t.Errorf("with an error came %d calls", len(listed))
+	}
+}
+
+// What goes in circles is an error of the one who answers, and no wait without end.
+func TestPagesInCirclesAreAnError(t *testing.T) {
+	a := newAgency(t, "deployer")
+	a.answers("deployer", proto.SubjectDeployerQuery, func(message proto.Message) proto.Message {
+		return proto.Answer(message, proto.Inform, proto.DeploymentList{Next: "shop"})
+	})
+	_, err := a.client.Deployments(t.Context(), "")
+	wantError(t, err, client.Failed)
+	if known, is := err.(*client.Error); !is || known.At != "deployer" { // what the method returns itself
+		t.Errorf("got %#v", err)
 	}
 }
