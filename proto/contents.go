@@ -121,6 +121,9 @@ const (
 	VerbAttach     ResourceVerb = "attach"
 	VerbDetach     ResourceVerb = "detach"
 	VerbSetTargets ResourceVerb = "set-targets"
+	// The verbs that make a copy of a resource: of a volume a snapshot, of a machine an image.
+	VerbSnapshot ResourceVerb = "snapshot"
+	VerbImage    ResourceVerb = "image"
 	// The verbs that leave the resource as it is. They are done once or not at all, and in no order with others.
 	VerbExecute    ResourceVerb = "execute"
 	VerbReadFiles  ResourceVerb = "read-files"
@@ -157,8 +160,26 @@ type ResourceCommand struct {
 	// Volume and Mount of attach and detach; Resource is the machine.
 	Volume *ResourceRef `json:"volume,omitempty"`
 	Mount  string       `json:"mount,omitempty"`
+	// Copy to make of the resource (snapshot, image), or to delete (delete, which then needs no sequence number: a copy
+	// has no other commands).
+	Copy *Copy `json:"copy,omitempty"`
 	// Errand of execute, read-files and write-files; Upload is its input or its archive.
 	Errand *Errand `json:"errand,omitempty"`
+}
+
+// Copy says what a snapshot or an image is a copy of. It is a resource of its own, which outlives its source, the
+// deployment that it was made in, and the agreement of that.
+type Copy struct {
+	// Name that classes call it by. No other copy at the vendor has it.
+	Name string `json:"name"`
+	// Deployment that it was made in, by its name then, and the Source in it: "data", "web-1".
+	Deployment string `json:"deployment,omitempty"`
+	Source     string `json:"source,omitempty"`
+	// Size of a snapshot's volume, which one that is made of it must have at least, or what an image takes; zero if that
+	// is not known.
+	Size quantity.Bytes `json:"size,omitempty"`
+	// Image that a machine was made of: the one that the cloud has for everybody, once the copy is made.
+	Image string `json:"image,omitempty"`
 }
 
 // Errand is what is to be done inside a machine.
@@ -233,6 +254,8 @@ type ResourceStatus struct {
 	Price       quantity.Rate           `json:"price,omitzero"`
 	Created     time.Time               `json:"created,omitzero"`
 	Changed     time.Time               `json:"changed,omitzero"`
+	// Copy of what, if it is a snapshot or an image. Its Ref then has its source's deployment and class, and no index.
+	Copy *Copy `json:"copy,omitempty"`
 }
 
 // EventKind says what kind of thing happened, in tokens of a subject.

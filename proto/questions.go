@@ -84,6 +84,8 @@ type VendorStatus struct {
 	Credentials []services.Scope `json:"credentials,omitempty"`
 	Quarantined int              `json:"quarantined,omitempty"`
 	Fault       string           `json:"fault,omitempty"`
+	// Copies are the types of copies that the vendor can make: snapshot, image.
+	Copies []descriptors.ResourceType `json:"copies,omitempty"`
 	// Clock is what time it was for the vendor when it said this; zero from one that does not say.
 	Clock time.Time `json:"clock,omitzero"`
 }
@@ -153,6 +155,8 @@ const (
 	DeploymentDelete DeploymentVerb = "delete" // one machine; its class has one fewer from then on
 	DeploymentAttach DeploymentVerb = "attach"
 	DeploymentDetach DeploymentVerb = "detach"
+	// Snapshot makes a snapshot of a volume, or an image of a machine.
+	DeploymentSnapshot DeploymentVerb = "snapshot"
 	// The verbs for errands inside a machine, which are passed on to its vendor and change nothing of the deployment.
 	DeploymentExecute    DeploymentVerb = "execute"
 	DeploymentReadFiles  DeploymentVerb = "read-files"
@@ -175,6 +179,9 @@ type DeploymentCommand struct {
 	// Volume and the absolute path of its Mount (attach, detach).
 	Volume string `json:"volume,omitempty"`
 	Mount  string `json:"mount,omitempty"`
+	// Source is the volume or the machine to copy, As the name of the copy (snapshot).
+	Source string `json:"source,omitempty"`
+	As     string `json:"as,omitempty"`
 	// Errand inside the machine, and the name of its Upload in the deployer's object store.
 	Errand *Errand `json:"errand,omitempty"`
 	Upload string  `json:"upload,omitempty"`

@@ -40,6 +40,9 @@ func DriftOf(deployment proto.DeploymentStatus, inventory Inventory) []Drift {
 	listed := map[proto.ResourceRef]proto.ResourceStatus{}
 	var found []Drift
 	for _, resource := range inventory.Resources {
+		if resource.Copy != nil {
+			continue // the vendor's alone, and no part of what the deployment should be
+		}
 		if resource.Quarantined {
 			found = append(found, driftOf(DriftExtra, resource, "bears this agency's tags and is in no record; it is never touched"))
 			continue

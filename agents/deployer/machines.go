@@ -54,7 +54,11 @@ func (d *deployment) volume(name string) *instance {
 
 // noMachine refuses a name that is none of a machine, and says which one was probably meant. The caller holds the mutex.
 func (d *deployment) noMachine(name string) *sla.Refusal {
-	var names []string
+	return d.nothingCalled("machine", name, d.machineNames())
+}
+
+// machineNames are the names of all wanted machines. The caller holds the mutex.
+func (d *deployment) machineNames() (names []string) {
 	for class, bound := range d.record.Descriptor.Resources {
 		if bound.Type.RunsMachines() {
 			for _, one := range d.machines(class) {
@@ -62,7 +66,7 @@ func (d *deployment) noMachine(name string) *sla.Refusal {
 			}
 		}
 	}
-	return d.nothingCalled("machine", name, names)
+	return names
 }
 
 func (d *deployment) nothingCalled(what, name string, names []string) *sla.Refusal {
@@ -79,14 +83,8 @@ func (d *deployment) nothingCalled(what, name string, names []string) *sla.Refus
 // admitMachines says why something is not to be done with machines, nil if it is.
 func (a *Agent) admitMachines(target *deployment, command proto.DeploymentCommand) *sla.Refusal {
 	record := target.snapshot()
-	if refusal := a.busy(record); refusal != nil {
+	if refusal := a.admitAtWork(record); refusal != nil {
 		return refusal
-	}
-	if record.State != descriptors.DeploymentRunning && record.State != descriptors.DeploymentDegraded {
-		return &sla.Refusal{
-			Code: sla.RefusedState, Message: fmt.Sprintf("deployment %s is %s", record.Descriptor.Name, record.State),
-			Hint: fmt.Sprintf("its machines can be worked with when it runs; `agency status %s` shows how it stands", record.Descriptor.Name),
-		}
 	}
 	target.mutex.Lock()
 	defer target.mutex.Unlock()
@@ -103,6 +101,20 @@ func (a *Agent) admitMachines(target *deployment, command proto.DeploymentComman
 	for _, one := range machines {
 		if refusal := one.powerless(record.Descriptor.Name, command.Verb); refusal != nil {
 			return refusal
+		}
+	}
+	return nil
+}
+
+// admitAtWork refuses what can only be done to what runs, and to one thing after another.
+func (a *Agent) admitAtWork(record deploymentRecord) *sla.Refusal {
+	if refusal := a.busy(record); refusal != nil {
+		return refusal
+	}
+	if record.State != descriptors.DeploymentRunning && record.State != descriptors.DeploymentDegraded {
+		return &sla.Refusal{
+			Code: sla.RefusedState, Message: fmt.Sprintf("deployment %s is %s", record.Descriptor.Name, record.State),
+			Hint: fmt.Sprintf("its machines can be worked with when it runs; `agency status %s` shows how it stands", record.Descriptor.Name),
 		}
 	}
 	return nil

@@ -1,6 +1,7 @@
 package deployer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -67,6 +68,7 @@ func (a *Agent) start(target *deployment, taken *operation) {
 // operation has no end yet and goes on at the next start.
 func (a *Agent) carryOut(ctx context.Context, target *deployment, taken *operation) {
 	var next descriptors.DeploymentState
+	var made *proto.ResourceStatus
 	err := context.Cause(ctx)
 	if err == nil {
 		switch taken.Command.Verb {
@@ -84,6 +86,8 @@ func (a *Agent) carryOut(ctx context.Context, target *deployment, taken *operati
 			err = a.attach(ctx, target, taken.Command)
 		case proto.DeploymentDetach:
 			err = a.detach(ctx, target, taken.Command)
+		case proto.DeploymentSnapshot:
+			made, err = a.copy(ctx, target, taken)
 		}
 	}
 	if a.work.Err() != nil {
@@ -93,7 +97,7 @@ func (a *Agent) carryOut(ctx context.Context, target *deployment, taken *operati
 		next, err = "", context.Cause(ctx)
 	}
 	target.dropUntold()
-	if err := a.conclude(target, taken, next, err); err != nil {
+	if err := a.conclude(target, taken, ending{next, made, err}); err != nil {
 		a.Log.Error("operation's end not written down", zap.String("operation", taken.ID), zap.Error(err))
 		return
 	}
@@ -113,15 +117,23 @@ func (d *deployment) dropUntold() {
 	}
 }
 
+// ending is how an operation ends: the state that it leaves the deployment in, empty for the one that it is in, what it
+// made that is not the deployment's, if anything, and why it failed if it did.
+type ending struct {
+	next  descriptors.DeploymentState
+	made  *proto.ResourceStatus
+	cause error
+}
+
 // concludeAgain is the time between two attempts to write down how an operation ended.
 const concludeAgain = time.Second
 
 // conclude writes an operation's end and the state that it leaves the deployment in, in one step, and tries again until
 // that is written or the agent closes down: an operation without an end would keep all others out. Should an attempt have
 // taken hold unnoticed, the next one writes the same again.
-func (a *Agent) conclude(target *deployment, taken *operation, next descriptors.DeploymentState, cause error) error {
+func (a *Agent) conclude(target *deployment, taken *operation, how ending) error {
 	for {
-		err := a.concludeOnce(target, taken, next, cause)
+		err := a.concludeOnce(target, taken, how)
 		if err == nil {
 			return nil
 		}
@@ -136,24 +148,22 @@ func (a *Agent) conclude(target *deployment, taken *operation, next descriptors.
 	}
 }
 
-func (a *Agent) concludeOnce(
-	target *deployment, taken *operation, next descriptors.DeploymentState, cause error,
-) error {
+func (a *Agent) concludeOnce(target *deployment, taken *operation, how ending) error {
 	return a.amend(a.work, target, func(record *deploymentRecord) (step, error) {
 		ended := *taken
-		ended.Ended, ended.Outcome = a.Now().UTC(), &proto.Outcome{Command: taken.ID}
+		ended.Ended, ended.Outcome = a.Now().UTC(), &proto.Outcome{Command: taken.ID, Resource: how.made}
 		what := fmt.Sprintf("%s of %s", taken.Command.Verb, record.Descriptor.Name)
-		if taken.Command.Machine != "" {
-			what = fmt.Sprintf("%s of %s of %s", taken.Command.Verb, taken.Command.Machine, record.Descriptor.Name)
+		if of := cmp.Or(taken.Command.Machine, taken.Command.Source); of != "" {
+			what = fmt.Sprintf("%s of %s of %s", taken.Command.Verb, of, record.Descriptor.Name)
 		}
 		message := what + " is done"
 		var fault sla.Refusal
-		if cause != nil {
-			fault = refusalOf(cause)
+		if how.cause != nil {
+			fault = refusalOf(how.cause)
 			ended.Outcome.Refusal = &fault
 			message = fmt.Sprintf("%s failed: %s", what, fault.Message)
 		}
-		events, err := record.end(next, fault, ended.Ended)
+		events, err := record.end(how.next, fault, ended.Ended)
 		if err != nil {
 			return step{}, err
 		}

@@ -81,7 +81,7 @@ func (a *Agent) findUnrecorded(ctx context.Context, target *deployment, one *ins
 		return err
 	}
 	for _, resource := range resources {
-		if resource.Ref.Class == one.Ref.Class {
+		if resource.Ref.Class == one.Ref.Class && resource.Type.CopyOf() == "" {
 			return fmt.Errorf("%s still shows %s (%s) of this deployment: delete it there",
 				vendor, resource.Name, resource.ID)
 		}

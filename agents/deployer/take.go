@@ -120,6 +120,8 @@ func (a *Agent) admit(taken *operation) (*deployment, *sla.Refusal) {
 	case proto.DeploymentStart, proto.DeploymentStop, proto.DeploymentReboot, proto.DeploymentDelete,
 		proto.DeploymentAttach, proto.DeploymentDetach:
 		return target, a.admitMachines(target, taken.Command)
+	case proto.DeploymentSnapshot:
+		return target, a.admitCopy(target, taken.Command)
 	}
 	return nil, &sla.Refusal{Code: sla.RefusedBadRequest, Message: fmt.Sprintf("no verb %q", taken.Command.Verb)}
 }

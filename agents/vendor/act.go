@@ -18,7 +18,10 @@ import (
 
 // prepare makes sure that a class can be created before anything is: the image is there, the credentials are stored.
 func (a *Agent) prepare(ctx context.Context, command *commandRecord) error {
-	class := command.Command.Class
+	class, refusal := a.plain(*command.Command.Class)
+	if refusal != nil {
+		return *refusal
+	}
 	if len(a.description.Images) > 0 && class.Image != "" && !slices.Contains(a.description.Images, class.Image) {
 		return sla.Refusal{
 			Code: sla.RefusedUnsupported, Message: fmt.Sprintf("%s has no image %q", a.name, class.Image),
@@ -66,7 +69,9 @@ func (a *Agent) create(ctx context.Context, command *commandRecord, record *reso
 	}
 	uncertain := record.Attempted
 	record.Attempted = true
-	resource, err := a.ensure(ctx, request, uncertain)
+	resource, err := a.ensure(ctx, record.Key, uncertain, func() (vendormodules.Resource, error) {
+		return a.Module.Create(ctx, request)
+	})
 	if err != nil {
 		return err
 	}
@@ -94,15 +99,17 @@ const createTries = 3
 // ensure creates: exactly once where the cloud's create takes a token. Elsewhere eventually one: a create whose outcome
 // is uncertain, be it of this run or of an earlier one, is not repeated before complete listings over the settle time
 // have been without the resource.
-func (a *Agent) ensure(ctx context.Context, request vendormodules.Request, uncertain bool) (vendormodules.Resource, error) {
+func (a *Agent) ensure(
+	ctx context.Context, key string, uncertain bool, create func() (vendormodules.Resource, error),
+) (vendormodules.Resource, error) {
 	for try := 1; ; try++ {
 		if uncertain && !a.description.CreateToken {
-			listed, found, err := a.search(ctx, request.Key)
+			listed, found, err := a.search(ctx, key)
 			if err != nil || found {
 				return listed, err
 			}
 		}
-		resource, err := a.Module.Create(ctx, request)
+		resource, err := create()
 		if err == nil || a.description.CreateToken || !errors.Is(err, vendormodules.ErrTransient) || try == createTries {
 			return resource, err
 		}
@@ -163,6 +170,9 @@ func (a *Agent) request(
 		},
 	}
 	request.Class.Type = record.Status.Type
+	if refusal := a.originate(&request, record); refusal != nil {
+		return request, *refusal
+	}
 	for _, mount := range command.Volumes {
 		id, err := a.cloudID(command.Resource.Deployment, mount.Volume)
 		if err != nil {

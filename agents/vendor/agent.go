@@ -64,6 +64,7 @@ type Agent struct {
 	commands    map[string]*commandState
 	queues      map[string]*queue
 	quarantined map[string]vendormodules.Resource
+	copies      map[string]bool // the keys of those of the resources that are copies
 	errands     map[string]*errand
 	fault       string
 
@@ -108,6 +109,7 @@ func New(options Options) (*Agent, error) {
 		commands:    map[string]*commandState{},
 		queues:      map[string]*queue{},
 		quarantined: map[string]vendormodules.Resource{},
+		copies:      map[string]bool{},
 		errands:     map[string]*errand{},
 		fresh:       make(chan struct{}, 1),
 		watcher:     newWatcher(options.Module, options.Now),
@@ -206,9 +208,15 @@ func (a *Agent) command(ctx context.Context, message proto.Message) proto.Messag
 		return a.accept(ctx, message)
 	case message.Performative == proto.Cancel, message.Performative == proto.RejectProposal:
 		return a.cancel(ctx, message)
-	case message.Sender.Role == proto.RoleClient:
+	case message.Sender.Role == proto.RoleClient && !isResourceCommand(message):
 		return a.credential(ctx, message)
 	default:
 		return a.takeResourceCommand(ctx, message)
 	}
+}
+
+// isResourceCommand says whether a client's message is a command to a resource: the other ones are about credentials.
+func isResourceCommand(message proto.Message) bool {
+	kind, _, err := proto.ParseContentType(message.ContentType)
+	return err == nil && kind == proto.Kind[proto.ResourceCommand]()
 }

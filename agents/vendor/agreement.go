@@ -248,5 +248,5 @@ func (a *Agent) usage() (held, used vendormodules.Usage) {
 	a.mutex.Lock()
 	defer a.mutex.Unlock()
 	a.ledger.expire(a.Now())
-	return a.ledger.held, a.ledger.used
+	return a.ledger.held, a.ledger.used.Plus(a.copied())
 }

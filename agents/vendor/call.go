@@ -72,7 +72,11 @@ func (a *Agent) quote(
 	for i, name := range names {
 		class := call.Classes[name]
 		class.Type = single(class.Type)
-		if refusal := a.unfit(class); refusal != nil {
+		refusal := a.unfit(class)
+		if refusal == nil {
+			class, refusal = a.plain(class)
+		}
+		if refusal != nil {
 			failures[i] = *refusal
 			continue
 		}
@@ -138,7 +142,7 @@ func (a *Agent) offer(
 	if known, answered := a.ledger.answered[key]; answered {
 		return known
 	}
-	taken := a.ledger.held.Plus(a.ledger.used)
+	taken := a.ledger.held.Plus(a.ledger.used).Plus(a.copied())
 	offers, uses := fit(call.Classes, capacity, taken, quotes, refusals)
 	if len(offers) == 0 {
 		value := reply{refusal: summary(refusals)}

@@ -133,7 +133,7 @@ func (c *cloud) Quote(ctx context.Context, class descriptors.Class) (quote vendo
 		switch class.Type {
 		case descriptors.Compute:
 			quote.Use = vendormodules.Usage{Instances: 1, Cores: class.Cores, Memory: class.Memory}
-		case descriptors.Volume:
+		case descriptors.Volume, descriptors.Snapshot:
 			quote.Use = vendormodules.Usage{Storage: class.Size}
 		case descriptors.Cluster:
 			return sla.Refusal{Code: sla.RefusedInternal, Message: "a module never hears of clusters"}

@@ -44,7 +44,7 @@ func (a *Agent) act(ctx context.Context, command *commandRecord) (*resourceRecor
 	if verb == proto.VerbPrepare {
 		return nil, a.prepare(ctx, command)
 	}
-	record := a.resource(command.Command.Resource)
+	record := a.working(command.key())
 	if record == nil {
 		return nil, fmt.Errorf("%s %s: %w", verb, command.Command.Name, vendormodules.ErrNotFound)
 	}
@@ -55,6 +55,8 @@ func (a *Agent) act(ctx context.Context, command *commandRecord) (*resourceRecor
 		err = a.create(ctx, command, record)
 	case proto.VerbDelete:
 		err = a.remove(ctx, record)
+	case proto.VerbSnapshot, proto.VerbImage:
+		err = a.copy(ctx, command, record)
 	default:
 		err = a.change(ctx, command, record)
 	}
@@ -80,7 +82,7 @@ func (a *Agent) reason(ctx context.Context, err error) error {
 // that could not be stopped or attached to, or whose end something else forbids, is what it was before.
 func (a *Agent) blame(record *resourceRecord, verb proto.ResourceVerb, before vendormodules.ResourceState, err error) {
 	switch {
-	case errors.Is(err, errSuperseded) || a.life.Err() != nil:
+	case errors.Is(err, errSuperseded) || a.life.Err() != nil || copyType(verb) != "":
 	case verb == proto.VerbDelete && errors.Is(err, vendormodules.ErrConflict):
 		record.Status.State = before
 	case verb == proto.VerbCreate || verb == proto.VerbDelete:
@@ -109,13 +111,20 @@ func (a *Agent) takeOver(record *resourceRecord, shown vendormodules.Resource) {
 	}
 	status.ID, status.State, status.Fault, status.Warnings = shown.ID, shown.State, shown.Fault, shown.Warnings
 	status.Addresses, status.Changed = shown.Addresses, a.Now().UTC()
+	if status.Copy != nil && shown.Size > 0 {
+		sized := *status.Copy
+		sized.Size, status.Copy = shown.Size, &sized
+	}
 }
 
-// resource is a copy of a resource's record, to work on.
-func (a *Agent) resource(ref proto.ResourceRef) *resourceRecord {
+// resource is working for a resource that has a place in a deployment.
+func (a *Agent) resource(ref proto.ResourceRef) *resourceRecord { return a.working(cloudKey(ref)) }
+
+// working is a copy of a resource's record, to work on.
+func (a *Agent) working(key string) *resourceRecord {
 	a.mutex.Lock()
 	defer a.mutex.Unlock()
-	record := a.resources[cloudKey(ref)]
+	record := a.resources[key]
 	if record == nil {
 		return nil
 	}

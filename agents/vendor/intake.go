@@ -34,6 +34,10 @@ func (a *Agent) takeResourceCommand(ctx context.Context, message proto.Message) 
 	if err := checkID(record.ID); err != nil {
 		return proto.Misunderstood(message, fmt.Errorf("command %w", err))
 	}
+	if message.Sender.Role == proto.RoleClient && (command.Verb != proto.VerbDelete || command.Copy == nil) {
+		return proto.Refusing(message, proto.Refuse, *refusalf(sla.RefusedPermission,
+			"a client deletes snapshots and images; all else is commanded by the deployer"))
+	}
 	switch command.Verb {
 	case proto.VerbExecute, proto.VerbReadFiles, proto.VerbWriteFiles:
 		return a.takeErrand(ctx, message, command)
@@ -103,13 +107,13 @@ type admission struct {
 // withdraw takes an admission back when its command could not be written down, so that the same command may come again.
 // What a later command built on it stays. The caller holds the mutex.
 func (a *Agent) withdraw(command *commandRecord, admitted admission) {
-	key := cloudKey(command.Command.Resource)
+	key := command.key()
 	known := a.resources[key]
 	if known == nil || known.Sequence != command.Sequence || command.Command.Verb == proto.VerbPrepare {
 		return
 	}
 	if admitted.created != nil {
-		delete(a.resources, key)
+		a.drop(key)
 		return
 	}
 	a.resources[key] = known.at(admitted.sequence)
@@ -126,6 +130,9 @@ func (r *resourceRecord) at(sequence uint64) *resourceRecord {
 // that another that comes at the same time finds it there. The caller holds the mutex.
 func (a *Agent) admit(command *commandRecord) (admission, *sla.Refusal) {
 	ref, verb := command.Command.Resource, command.Command.Verb
+	if verb == proto.VerbDelete && command.Command.Copy != nil {
+		return a.admitCopyRemoval(command)
+	}
 	proposal := a.ledger.agreements[command.Command.Agreement]
 	if proposal == nil || proposal.Agreement.Deployment != ref.Deployment {
 		return admission{}, refusalf(sla.RefusedPermission, "%s has no agreement %s for this deployment", a.name, command.Command.Agreement)
@@ -147,6 +154,8 @@ func (a *Agent) admit(command *commandRecord) (admission, *sla.Refusal) {
 		return admission{}, nil
 	case !knownVerb(verb):
 		return admission{}, refusalf(sla.RefusedBadRequest, "there is no verb %q", verb)
+	case copyType(verb) != "":
+		return a.admitCopy(command, agreement)
 	case command.Sequence == 0 || ref.Index < 1 || ref.Generation < 1 || checkCloudKey(cloudKey(ref)) != nil:
 		return admission{}, refusalf(sla.RefusedBadRequest,
 			"a command to a resource has a sequence number, a deployment, a class, an index and a generation, each number from 1")
@@ -161,7 +170,7 @@ func (a *Agent) admit(command *commandRecord) (admission, *sla.Refusal) {
 func knownVerb(verb proto.ResourceVerb) bool {
 	switch verb {
 	case proto.VerbPrepare, proto.VerbCreate, proto.VerbStart, proto.VerbStop, proto.VerbReboot, proto.VerbDelete,
-		proto.VerbAttach, proto.VerbDetach, proto.VerbSetTargets:
+		proto.VerbAttach, proto.VerbDetach, proto.VerbSetTargets, proto.VerbSnapshot, proto.VerbImage:
 		return true
 	}
 	return false

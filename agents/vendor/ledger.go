@@ -153,10 +153,10 @@ func (e *expiries) Pop() any {
 	return last
 }
 
-// standing are the resources that exist, or may, under an agreement.
+// standing are the resources that exist, or may, under an agreement. Copies outlive it.
 func standing(resources map[string]*resourceRecord, agreement string) (names []string) {
 	for _, record := range resources {
-		if record.Status.Agreement == agreement && record.Status.State != vendormodules.ResourceGone {
+		if record.Status.Copy == nil && record.Status.Agreement == agreement && record.Status.State != vendormodules.ResourceGone {
 			names = append(names, record.Status.Name)
 		}
 	}

@@ -71,7 +71,7 @@ func (a *Agent) status(ctx context.Context) proto.VendorStatus {
 	description := a.description
 	status := proto.VendorStatus{
 		Name: a.name, Present: true, Description: &description, Sealing: a.Peer.SealingKey(),
-		Clock: a.Now().UTC(),
+		Clock: a.Now().UTC(), Copies: a.copyTypes(),
 	}
 	status.Held, status.Used = a.usage()
 	var err error
@@ -106,10 +106,13 @@ func (a *Agent) resourceList(message proto.Message, question proto.Question) pro
 }
 
 // placeOf is a resource's key in listings. Those in quarantine have the cloud's id in it and no other; an id that comes
-// later must not move a resource.
+// later must not move a resource. Copies, which share their source's class, have their name.
 func placeOf(status proto.ResourceStatus) string {
-	if status.Quarantined {
+	switch {
+	case status.Quarantined:
 		return status.Ref.Key() + " " + status.ID
+	case status.Copy != nil:
+		return status.Ref.Key() + " " + status.Name
 	}
 	return status.Ref.Key()
 }
@@ -163,7 +166,7 @@ func (a *Agent) measure(ctx context.Context, question proto.Question) iter.Seq2[
 			return
 		}
 		running := slices.DeleteFunc(a.list(question.Subject), func(status proto.ResourceStatus) bool {
-			return status.State != vendormodules.ResourceRunning || status.Quarantined
+			return status.State != vendormodules.ResourceRunning || status.Quarantined || status.Copy != nil
 		})
 		rest, _ := proto.Collect(proto.Rest(question.Page, placeOf, running)) // what is at hand has no errors
 		for some := range slices.Chunk(rest, measuresAhead) {

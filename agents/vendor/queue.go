@@ -24,7 +24,7 @@ func queueKey(command *commandRecord) string {
 	if command.Command.Verb == proto.VerbPrepare {
 		return "prepare." + command.ID
 	}
-	return cloudKey(command.Command.Resource)
+	return command.key()
 }
 
 // enqueue puts a command in its resource's queue. A delete interrupts whatever the resource waits for. The caller holds

@@ -1,6 +1,7 @@
 package vendor
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -24,6 +25,11 @@ type resourceRecord struct {
 	Sequence uint64 `json:"sequence"`
 	// Attempted says that the cloud may have been asked to create it.
 	Attempted bool `json:"attempted,omitempty"`
+	// From is the key of the copy that it is made of, if it is.
+	From string `json:"from,omitempty"`
+	// Source of a copy by the cloud's id, and what the copy takes of the capacity.
+	Source string              `json:"source,omitempty"`
+	Use    vendormodules.Usage `json:"use,omitzero"`
 	// Lost is since when complete listings have been without the resource.
 	Lost time.Time `json:"lost,omitzero"`
 }
@@ -33,6 +39,8 @@ type commandRecord struct {
 	ID       string                `json:"id"`
 	Sequence uint64                `json:"sequence"`
 	Command  proto.ResourceCommand `json:"command"`
+	// Copy is the key of the copy that it makes or deletes, if it does.
+	Copy string `json:"copy,omitempty"`
 	// Outcome once it is done.
 	Outcome *proto.Outcome `json:"outcome,omitempty"`
 	Taken   time.Time      `json:"taken"`
@@ -40,6 +48,9 @@ type commandRecord struct {
 	// resumed says that an earlier run took it on, and may have asked the cloud already.
 	resumed bool
 }
+
+// key is that of the resource that a command works on.
+func (c *commandRecord) key() string { return cmp.Or(c.Copy, cloudKey(c.Command.Resource)) }
 
 // tables are the records in the store.
 type tables struct {
@@ -97,13 +108,13 @@ func (a *Agent) load(ctx context.Context) error {
 	}
 	for _, row := range resources {
 		record := row.Value
-		a.resources[record.Key] = &record
+		a.keep(&record)
 	}
 	for _, row := range commands {
 		record := row.Value
 		record.resumed = record.Outcome == nil
 		a.commands[record.ID] = writtenCommand(&record)
-		if resource := a.resources[cloudKey(record.Command.Resource)]; resource != nil {
+		if resource := a.resources[record.key()]; resource != nil {
 			resource.Sequence = max(resource.Sequence, record.Sequence)
 		}
 	}

@@ -57,7 +57,7 @@ func (a *Agent) sweep(ctx context.Context) error {
 	for key, record := range a.resources {
 		if record.Status.State == vendormodules.ResourceGone && record.Status.Changed.Before(before) &&
 			a.queues[key] == nil && !a.inForce(record.Status.Agreement) {
-			delete(a.resources, key)
+			a.drop(key)
 			old = append(old, a.tables.resources.Discard(key))
 		}
 	}
@@ -89,6 +89,6 @@ func (a *Agent) last(command *commandRecord) bool {
 	if command.Command.Verb == proto.VerbPrepare {
 		return a.inForce(command.Command.Agreement)
 	}
-	resource := a.resources[cloudKey(command.Command.Resource)]
+	resource := a.resources[command.key()]
 	return resource != nil && resource.Sequence == command.Sequence
 }

@@ -62,6 +62,8 @@ const (
 	namesOfVendors     nameKind = "vendors"
 	namesOfAgents      nameKind = "agents"
 	namesOfClasses     nameKind = "classes"
+	namesOfCopies      nameKind = "copies"
+	namesOfSources     nameKind = "sources"
 )
 
 // cursor is where in the command line the last word stands.
@@ -197,6 +199,10 @@ func (c *cursor) kindOfNames() nameKind {
 		return namesOfAgents
 	case "class", "class=count":
 		return namesOfClasses
+	case "snapshot":
+		return namesOfCopies
+	case "source":
+		return namesOfSources
 	}
 	return ""
 }
@@ -221,6 +227,10 @@ func (s *session) namesFor(ctx context.Context, place *cursor) []string {
 			string(proto.RoleBroker), string(proto.RoleDeployer), string(proto.RoleMonitor))
 	case namesOfClasses:
 		return classNames(ctx, agency, place.given)
+	case namesOfCopies:
+		return copyNames(ctx, agency)
+	case namesOfSources:
+		return sourceNames(ctx, agency, place.given)
 	}
 	return applicationNames(ctx, agency)
 }

@@ -36,7 +36,10 @@ func (s *session) follow(ctx context.Context, agency *client.Client, f following
 		return err
 	}
 	return s.print(f.format, outcome, func() {
-		if outcome.Deployment != nil {
+		switch {
+		case outcome.Resource != nil && outcome.Resource.Copy != nil:
+			s.showCopy(*outcome.Resource)
+		case outcome.Deployment != nil:
 			s.showEnd(*outcome.Deployment)
 		}
 	})

@@ -57,7 +57,13 @@ func (v removeVerb) Run(ctx context.Context, s *session) error {
 		return err
 	}
 	start := func() (client.Operation, error) { return agency.Remove(ctx, v.Name) }
-	return s.follow(ctx, agency, following{v.Name, start, v.Wait, v.Output})
+	if err := s.follow(ctx, agency, following{v.Name, start, v.Wait, v.Output}); err != nil {
+		return err
+	}
+	if v.Wait && v.Output == present.FormatTable {
+		return s.showLeft(ctx, agency, deployment.Descriptor.ID)
+	}
+	return nil
 }
 
 func (v removeVerb) removedAlready() error {

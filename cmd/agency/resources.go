@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"maps"
-	"slices"
 
 	"github.com/cloud-agency/agency/agents/client"
 	"github.com/cloud-agency/agency/cmd/agency/present"
@@ -60,9 +58,7 @@ func (s *session) showInventory(inventory client.Inventory) {
 		s.showQuarantine(inventory.Resources)
 		s.showWarnings(inventory.Resources)
 	}
-	for _, vendor := range slices.Sorted(maps.Keys(inventory.Silent)) {
-		s.screen.Line("%s did not answer, so that what it holds is missing here: %s", vendor, inventory.Silent[vendor])
-	}
+	s.showSilent(inventory)
 }
 
 func (s *session) resourceRow(resource proto.ResourceStatus) []string {

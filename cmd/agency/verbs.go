@@ -42,6 +42,7 @@ type verbs struct {
 	Delete       deleteVerb       `cmd:"" group:"run" help:"Delete one machine."`
 	Attach       attachVerb       `cmd:"" group:"run" help:"Attach a volume to a machine."`
 	Detach       detachVerb       `cmd:"" group:"run" help:"Detach a volume from a machine."`
+	Snapshot     snapshotVerb     `cmd:"" group:"run" help:"Make a snapshot of a volume, or an image of a machine."`
 	Exec         execVerb         `cmd:"" group:"run" help:"Run a command in a machine."`
 	Copy         copyVerb         `cmd:"" group:"run" help:"Copy files to a machine or from one."`
 	Console      consoleVerb      `cmd:"" group:"run" help:"Show what a machine has printed."`
@@ -53,6 +54,7 @@ type verbs struct {
 	Events       eventsVerb       `cmd:"" group:"run" help:"Tell what happened."`
 	Watch        watchVerb        `cmd:"" group:"run" help:"See deployments change, or wait for an operation."`
 
+	Snapshots   snapshotsVerb   `cmd:"" group:"keep" help:"List and remove snapshots of volumes and images of machines."`
 	Credentials credentialsVerb `cmd:"" group:"keep" help:"Store, list, check and remove what vendors need to act for you."`
 	Enrol       enrolVerb       `cmd:"" group:"keep" help:"Give an agent its identity: writes its credentials file."`
 	Completion  completionVerb  `cmd:"" group:"keep" help:"Print a script that completes command lines."`
