@@ -1,0 +1,28 @@
+from octavia.network.drivers.neutron.allowed_address_pairs import AllowedAddressPairsDriver
+from octavia.network.drivers.noop_driver.driver import NoopNetworkDriver
+
+
+class Network(NoopNetworkDriver):
+    """VIP ports are real neutron ports, the appliances behind them are not."""
+
+    def __init__(self):
+        super().__init__()
+        self.neutron = AllowedAddressPairsDriver()
+
+    def allocate_vip(self, loadbalancer):
+        return self.neutron.allocate_vip(loadbalancer)
+
+    def deallocate_vip(self, vip):
+        return self.neutron.deallocate_vip(vip)
+
+    def get_network(self, network_id, *args, **kwargs):
+        return self.neutron.get_network(network_id)
+
+    def get_subnet(self, subnet_id, *args, **kwargs):
+        return self.neutron.get_subnet(subnet_id) if subnet_id else super().get_subnet(subnet_id)
+
+    def get_port(self, port_id, *args, **kwargs):
+        try:
+            return self.neutron.get_port(port_id)
+        except Exception:
+            return super().get_port(port_id)
