@@ -25,6 +25,9 @@ type Provider struct {
 	// suite finds is compared with Record, a file below the package's testdata that documentation is generated from;
 	// with UPDATE_DOCS=1 in the environment it is written anew.
 	Against, Record string
+	// Unproven are tests of the suite that this provider cannot show the truth of, by name, each with the reason: a cloud
+	// whose machines do not really boot has no console to look at.
+	Unproven map[string]string
 	// Line, if the suite can make the way to the cloud bad, lets it prove how the module bears that.
 	Line Line
 	// Scripts, if there is a way to say what a machine does, let the suite prove consoles and the data on volumes.

@@ -28,8 +28,19 @@ func Run(t *testing.T, provider Provider) {
 	provider.check(t, description, abilities)
 	provider.record(t, module)
 
+	proved := map[string]bool{}
 	for _, test := range tests(description, abilities, provider.Line) {
+		proved[test.name] = true
+		if reason, unproven := provider.Unproven[test.name]; unproven {
+			t.Logf("not proved: %s, as %s", test.name, reason)
+			continue
+		}
 		t.Run(test.name, func(t *testing.T) { test.prove(newBench(t, provider)) })
+	}
+	for name := range provider.Unproven {
+		if !proved[name] {
+			t.Errorf("the provider says why %q is not proved, and there is no such test of this module", name)
+		}
 	}
 }
 
