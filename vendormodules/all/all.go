@@ -4,11 +4,12 @@ package all
 import (
 	"github.com/cloud-agency/agency/vendormodules"
 	"github.com/cloud-agency/agency/vendormodules/docker"
+	"github.com/cloud-agency/agency/vendormodules/openstack"
 	"github.com/cloud-agency/agency/vendormodules/ptc"
 	"github.com/cloud-agency/agency/vendormodules/simulated"
 )
 
 // Kinds returns every kind of cloud, sorted by name.
 func Kinds() []vendormodules.Kind {
-	return []vendormodules.Kind{docker.Kind(), ptc.Kind(), simulated.Kind()}
+	return []vendormodules.Kind{docker.Kind(), openstack.Kind(), ptc.Kind(), simulated.Kind()}
 }

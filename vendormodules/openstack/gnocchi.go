@@ -1,0 +1,53 @@
+package openstack
+
+import (
+	"context"
+	"errors"
+	"net/url"
+
+	"github.com/cloud-agency/agency/descriptors/quantity"
+	"github.com/cloud-agency/agency/vendormodules"
+)
+
+// gnocchiMetrics are those that Ceilometer keeps of a machine, by what they are called here, and what makes one of theirs
+// one of ours.
+var gnocchiMetrics = map[string]struct {
+	metric string
+	factor float64
+}{
+	"cpu":          {"cpu-seconds", 1e-9}, // nanoseconds since the start
+	"memory.usage": {"memory-bytes", float64(quantity.MiB)},
+}
+
+// measureByGnocchi tells the last of what Gnocchi has. A machine that it does not know yet has no measurements.
+func measureByGnocchi(ctx context.Context, s *session, id string, told figures) error {
+	var resource struct {
+		Metrics map[string]string `json:"metrics"`
+	}
+	_, err := s.metric.Get(ctx, s.metric.ServiceURL("resource", "generic", url.PathEscape(id)), &resource, nil)
+	if errors.Is(translate(err), vendormodules.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for theirs, ours := range gnocchiMetrics {
+		metric, kept := resource.Metrics[theirs]
+		if !kept {
+			continue
+		}
+		// Each measure is a time, the length of time that it stands for, and the value.
+		var measures [][3]any
+		address := s.metric.ServiceURL("metric", url.PathEscape(metric), "measures") + "?aggregation=mean"
+		if _, err := s.metric.Get(ctx, address, &measures, nil); err != nil {
+			return err
+		}
+		if len(measures) == 0 {
+			continue
+		}
+		if value, is := measures[len(measures)-1][2].(float64); is && value >= 0 {
+			told[ours.metric] = value * ours.factor
+		}
+	}
+	return nil
+}
