@@ -8,7 +8,7 @@ BENCH   ?= .
 COUNT   ?= 5
 
 .DEFAULT_GOAL := help
-.PHONY: help build static demo test check lint tidy-check generate bench crash-test foreign-vendor-test \
+.PHONY: help build static image demo test check lint tidy-check generate bench crash-test foreign-vendor-test \
 	testbed-up testbed-down conformance fuzz clean
 
 help: ## List the targets
@@ -20,6 +20,9 @@ build: ## Build bin/agency
 static: ## Build bin/static/agency, which needs nothing beside it: for containers
 	@$(GO) build -trimpath -tags 'sqlite_omit_load_extension,netgo,osusergo' -ldflags '$(LDFLAGS) -linkmode external -extldflags -static' \
 		-o $(BIN)/static/agency ./cmd/agency
+
+image: static ## Build the container image agency:local, of bin/static/agency alone (a Docker engine)
+	@DOCKER_BUILDKIT=0 docker build --quiet --tag agency:local .
 
 demo: build ## Run the main job once, everything on this machine: bids, plan, deployment, scaling, removal
 	@$(BIN)/agency demo

@@ -16,6 +16,7 @@ type enrolVerb struct {
 	Name string `arg:"" optional:"" help:"Name of the vendor or client."`
 	Data string `placeholder:"DIR" help:"Data directory of the agency; by default the running one's."`
 	To   string `placeholder:"FILE" help:"Credentials file to write; NAME.creds by default."`
+	Once bool   `help:"Do nothing where the file is there already."`
 	reading
 }
 
@@ -49,6 +50,11 @@ func (v enrolVerb) Run(ctx context.Context, s *session) error {
 		file = identity.String() + ".creds"
 	}
 	if _, err := os.Stat(file); err == nil {
+		if v.Once {
+			return s.print(v.Output, enrolment{Identity: identity.String(), Credentials: file}, func() {
+				s.screen.Line("%s was enrolled before; %s stays as it is.", identity, file)
+			})
+		}
 		return badInput("give another file with --to", "%s is there already, and is not written over", file)
 	}
 	credentials, err := v.make(ctx, running, identity, file)

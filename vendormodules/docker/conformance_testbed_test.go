@@ -125,6 +125,9 @@ func classes() map[descriptors.ResourceType]descriptors.Class {
 	}
 }
 
+// against are the engines that Debian 12 has.
+var against = map[string]string{"docker": "Docker 20.10.24", "podman": "Podman 4.3.1"}
+
 // TestConformance puts the module through the suite on every engine, spoken to by TLS with a client's certificate.
 func TestConformance(t *testing.T) {
 	for name, one := range engines() {
@@ -139,7 +142,7 @@ func TestConformance(t *testing.T) {
 					}
 				},
 				Classes: classes(), Wait: 60 * time.Second, Scripts: vendortest.ShellScripts(), Target: one.target,
-				Fetch: vendortest.HTTPFetch, Credential: guard.take,
+				Fetch: vendortest.HTTPFetch, Credential: guard.take, Against: against[name], Record: "conformance-" + name + ".json",
 			})
 		})
 	}

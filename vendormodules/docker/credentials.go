@@ -5,7 +5,6 @@ import (
 	"errors"
 
 	"github.com/cloud-agency/agency/sla"
-	"github.com/cloud-agency/agency/vendormodules"
 	"github.com/cloud-agency/agency/vendormodules/services"
 )
 
@@ -36,5 +35,3 @@ func (m *Module) CheckCredential(ctx context.Context, scope services.Scope) erro
 func isNone(err error) bool { return errors.Is(err, services.ErrNoCredential) }
 
 func asRefusal(err error, refusal *sla.Refusal) bool { return errors.As(err, refusal) }
-
-var _ vendormodules.CredentialChecker = (*Module)(nil)

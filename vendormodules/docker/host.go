@@ -85,8 +85,7 @@ func (h *host) Close() error {
 
 // dial makes a client for an endpoint, and speaks to the engine.
 func dial(ctx context.Context, endpoint string, credential services.Credential) (*client.Client, func() error, error) {
-	transport := &http.Transport{}
-	options := []client.Opt{client.WithHTTPClient(&http.Client{Transport: transport})}
+	var options []client.Opt
 	end := func() error { return nil }
 	switch scheme(endpoint) {
 	case "tcp":
@@ -94,8 +93,8 @@ func dial(ctx context.Context, endpoint string, credential services.Credential) 
 		if err != nil {
 			return nil, nil, err
 		}
-		transport.TLSClientConfig = secured
-		options = append(options, client.WithHost(endpoint))
+		transport := &http.Transport{TLSClientConfig: secured}
+		options = append(options, client.WithHTTPClient(&http.Client{Transport: transport}), client.WithHost(endpoint))
 	case "ssh":
 		tunnel, err := newTunnel(endpoint, credential)
 		if err != nil {
@@ -104,7 +103,7 @@ func dial(ctx context.Context, endpoint string, credential services.Credential) 
 		end = tunnel.Close
 		options = append(options, client.WithHost("tcp://engine"), client.WithDialContext(tunnel.dial), client.WithScheme("http"))
 	default:
-		options = append(options, client.WithHost(endpoint))
+		options = append(options, client.WithHost(endpoint), client.WithScheme("http"))
 	}
 	engine, err := client.New(options...)
 	if err != nil {

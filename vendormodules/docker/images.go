@@ -56,7 +56,8 @@ func (m *Module) supply(ctx context.Context, at *host, request vendormodules.Req
 	if err != nil {
 		return "", err
 	}
-	image, err := m.resolve(request.Class, shelves)
+	// Each engine has its own tags for one image.
+	image, err := m.resolve(request.Class, shelves[slices.Index(m.hosts, at):][:1])
 	if err != nil {
 		return "", fmt.Errorf("%w: %w", err, vendormodules.ErrUnsupported)
 	}

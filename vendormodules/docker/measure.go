@@ -154,5 +154,3 @@ func (h *host) logs(ctx context.Context, id string) (client.ContainerLogsResult,
 	}
 	return engine.ContainerLogs(ctx, id, client.ContainerLogsOptions{ShowStdout: true, ShowStderr: true})
 }
-
-var _ vendormodules.Console = (*Module)(nil)

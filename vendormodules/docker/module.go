@@ -106,8 +106,9 @@ func (m *Module) Describe() vendormodules.Description {
 		CreateToken: len(m.hosts) == 1,
 		Notes: []string{
 			"isolation: containers share their host's kernel, and those in no network see each other",
-			"rules: whoever reaches a machine reaches all of its ports; a private network lets nobody in from outside",
+			"no rules: whoever reaches a machine reaches all of its ports; a private network lets nobody in from outside",
 			"the size of a volume is not enforced",
+			"catalogue: a container is of any size up to its host's",
 			"attach: a volume cannot be attached to a container that exists, nor detached from it",
 			"user data lies in the file /user-data; keys, in /root/.ssh/authorized_keys: only an image with cloud-init or an SSH server uses them",
 		},
@@ -124,6 +125,21 @@ func (m *Module) Describe() vendormodules.Description {
 	}
 	return description
 }
+
+var (
+	_ vendormodules.Module      = (*Module)(nil)
+	_ vendormodules.Power       = (*Module)(nil)
+	_ vendormodules.Balancer    = (*Module)(nil)
+	_ vendormodules.Meter       = (*Module)(nil)
+	_ vendormodules.Console     = (*Module)(nil)
+	_ vendormodules.Executor    = (*Module)(nil)
+	_ vendormodules.Files       = (*Module)(nil)
+	_ vendormodules.Snapshotter = (*Module)(nil)
+	_ vendormodules.Imager      = (*Module)(nil)
+	_ vendormodules.Resizer     = (*Module)(nil)
+
+	_ vendormodules.CredentialChecker = (*Module)(nil)
+)
 
 var errClosed = errors.New("docker: the module is closed")
 

@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/network"
 	"github.com/moby/moby/client"
 
 	"github.com/cloud-agency/agency/descriptors"
@@ -74,9 +76,13 @@ func (h *host) list(ctx context.Context, kind descriptors.ResourceType, labels .
 	if err != nil {
 		return nil, err
 	}
-	filters := client.Filters{}.Add("label", append(labels, labelType+"="+string(kind))...)
+	wanted := append(labels, labelType+"="+string(kind))
+	filters := client.Filters{}.Add("label", wanted...)
 	var listed []found
 	add := func(labels map[string]string, created time.Time, complete func(one *found)) {
+		if !has(labels, wanted) {
+			return // Podman shows volumes that have one of the labels
+		}
 		one := found{Resource: labelled(labels), at: h, labels: labels}
 		one.Created = created.UTC()
 		complete(&one)
@@ -101,7 +107,7 @@ func (h *host) list(ctx context.Context, kind descriptors.ResourceType, labels .
 		var networks client.NetworkListResult
 		networks, err = engine.NetworkList(ctx, client.NetworkListOptions{Filters: filters})
 		for _, one := range networks.Items {
-			add(one.Labels, one.Created, plain)
+			add(one.Labels, one.Created, func(into *found) { into.span(one.IPAM.Config) })
 		}
 	case descriptors.Image:
 		var images client.ImageListResult
@@ -117,6 +123,23 @@ func (h *host) list(ctx context.Context, kind descriptors.ResourceType, labels .
 		err = h.markCopies(ctx, engine, listed)
 	}
 	return listed, err
+}
+
+// has says whether labels have every NAME=VALUE that is wanted.
+func has(labels map[string]string, wanted []string) bool {
+	return !slices.ContainsFunc(wanted, func(one string) bool {
+		name, value, _ := strings.Cut(one, "=")
+		return labels[name] != value
+	})
+}
+
+// span completes what is shown of a network: the range of its addresses.
+func (f *found) span(of []network.IPAMConfig) {
+	for _, one := range of {
+		f.Addresses = append(f.Addresses, vendormodules.Address{
+			Address: one.Subnet.String(), Network: f.ID, Public: f.labels[labelPrivate] == "",
+		})
+	}
 }
 
 // contain completes what is shown of a container.
