@@ -117,7 +117,7 @@ func (m Machine) files() []file {
 // environment is a shell script that sets what commands find. What a class may not overrule comes last.
 func (m Machine) environment() []byte {
 	var text strings.Builder
-	set := func(name, value string) { fmt.Fprintf(&text, "export %s=%s\n", name, quote(value)) }
+	set := func(name, value string) { fmt.Fprintf(&text, "export %s=%s\n", name, Quote(value)) }
 	set("HOME", "/root")
 	set("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
 	set("TMPDIR", "/tmp")
@@ -167,5 +167,5 @@ func UnmountCommand(mount string) []string {
 	return []string{"/bin/sh", directory + "/mount", "none", mount, "drop"}
 }
 
-// quote makes one word of the shell of any text.
-func quote(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
+// Quote makes one word of the shell of any text.
+func Quote(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }

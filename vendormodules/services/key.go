@@ -1,7 +1,9 @@
 package services
 
 import (
+	"crypto/hkdf"
 	"crypto/rand"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -87,4 +89,14 @@ func syncDirectory(path string) error {
 		return err
 	}
 	return errors.Join(directory.Sync(), directory.Close())
+}
+
+// Derive makes another key of this one for a purpose: always the same, and one from which nothing can be learnt of this
+// one or of those for other purposes.
+func (k Key) Derive(purpose string) (Secret, error) {
+	derived, err := hkdf.Key(sha256.New, []byte(k.bytes.Reveal()), nil, purpose, sha256.Size)
+	if err != nil {
+		return Secret{}, fmt.Errorf("derive a key for %s: %w", purpose, err)
+	}
+	return NewSecret(string(derived)), nil
 }
