@@ -1,0 +1,143 @@
+//go:build testbed
+
+package libvirt_test
+
+import (
+	"context"
+	"fmt"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	godriver "github.com/digitalocean/go-libvirt"
+	"gopkg.in/yaml.v3"
+
+	"github.com/cloud-agency/agency/descriptors"
+	"github.com/cloud-agency/agency/descriptors/quantity"
+	"github.com/cloud-agency/agency/vendormodules"
+	"github.com/cloud-agency/agency/vendormodules/libvirt"
+	"github.com/cloud-agency/agency/vendormodules/libvirt/link"
+	"github.com/cloud-agency/agency/vendormodules/vendortest"
+)
+
+const agencyID = "agency-1"
+
+// testbed is a value that `testbed/libvirt env` prints.
+func testbed(t testing.TB, name string) string {
+	t.Helper()
+	output, err := exec.Command("../../testbed/libvirt", "env").Output()
+	if err != nil {
+		t.Fatalf("testbed/libvirt env: %v", err)
+	}
+	for line := range strings.Lines(string(output)) {
+		if value, found := strings.CutPrefix(strings.TrimSpace(line), "LIBVIRT_"+name+"="); found {
+			return value
+		}
+	}
+	t.Fatalf("testbed/libvirt env says no %s", name)
+	return ""
+}
+
+// virsh asks the testbed's daemon by other means than the module's.
+func virsh(t testing.TB, uri string, arguments ...string) string {
+	t.Helper()
+	command := exec.Command("virsh", append([]string{"-q", "-c", uri}, arguments...)...)
+	output, err := command.CombinedOutput()
+	if err != nil {
+		t.Fatalf("virsh %s: %v: %s", strings.Join(arguments, " "), err, output)
+	}
+	return string(output)
+}
+
+// count is how many machines, networks and storage volumes there are, whoever made them.
+func count(t *testing.T, uri, pool string) int {
+	virsh(t, uri, "pool-refresh", pool)
+	text := virsh(t, uri, "list", "--all", "--name") + virsh(t, uri, "net-list", "--all", "--name") + virsh(t, uri, "vol-list", pool)
+	return len(strings.Fields(strings.ReplaceAll(text, "  ", "\n"))) // a storage volume counts as two words, name and path
+}
+
+// open makes a module of a configuration, without what the driver lacks.
+func open(t testing.TB, configuration string) *libvirt.Module {
+	t.Helper()
+	var node yaml.Node
+	if err := yaml.Unmarshal([]byte(configuration), &node); err != nil {
+		t.Fatal(err)
+	}
+	environment := vendormodules.Environment{Vendor: "home", Agency: agencyID, Directory: t.TempDir(), Now: time.Now}
+	module, err := libvirt.Open(context.Background(), &node, environment)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return module
+}
+
+// TestConformanceOfTestDriver runs the suite on libvirt's own test driver, which has everything in memory, for as long as
+// somebody is connected.
+func TestConformanceOfTestDriver(t *testing.T) {
+	uri := "test:///default?socket=" + testbed(t, "SOCKET")
+	address, err := link.ParseAddress(uri)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept := link.New(address, func(context.Context) (link.Identity, error) { return link.Identity{}, nil })
+	defer kept.Close()
+	err = kept.Call(t.Context(), func(daemon *godriver.Libvirt) error {
+		pool, err := daemon.StoragePoolLookupByName("default-pool")
+		if err != nil {
+			return err
+		}
+		_, err = daemon.StorageVolCreateXML(pool, `<volume><name>guest.qcow2</name><capacity>1048576</capacity></volume>`, 0)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tested := provider(uri, "default-pool", fmt.Sprintf("{hosts: {local: %q}, pool: default-pool, country: DE, stop-within: 1s}", uri))
+	tested.Against, tested.Record = "libvirt's test driver", "conformance-test-driver.json"
+	vendortest.Run(t, tested)
+}
+
+func provider(uri, pool, configuration string) vendortest.Provider {
+	return vendortest.Provider{
+		Agency: agencyID,
+		Account: func(t *testing.T) vendortest.Account {
+			before := count(t, uri, pool)
+			return vendortest.Account{
+				Open:    func(t *testing.T) vendormodules.Module { return open(t, configuration) },
+				Listing: func(t *testing.T) int { return count(t, uri, pool) - before },
+			}
+		},
+		Classes: map[descriptors.ResourceType]descriptors.Class{
+			descriptors.Compute: {Type: descriptors.Compute, Image: "guest", Cores: 1, Memory: 160 * quantity.MiB},
+			descriptors.Volume:  {Type: descriptors.Volume, Size: 64 * quantity.MiB},
+			descriptors.Network: {Type: descriptors.Network, Private: true},
+		},
+		Wait: 20 * time.Second,
+	}
+}
+
+// TestConformanceOfQEMU runs the suite on virtual machines that boot, emulated.
+func TestConformanceOfQEMU(t *testing.T) {
+	uri := "qemu:///system?socket=" + testbed(t, "SOCKET")
+	tested := provider(uri, "default", machines(t, uri))
+	tested.Against, tested.Record = "libvirt 9.0 with QEMU 7.2", "conformance-qemu.json"
+	tested.Wait, tested.Scripts = 3*time.Minute, vendortest.ShellScripts()
+	vendortest.Run(t, tested)
+}
+
+// machines is a configuration for the testbed's guest.
+func machines(t testing.TB, uri string) string {
+	t.Helper()
+	return fmt.Sprintf(`
+hosts: {local: %q}
+network: %s
+country: DE
+virtualization: qemu
+machine: pc
+kernels:
+  guest: {kernel: %s, initrd: %s, command-line: console=ttyS0 quiet}
+ranges: 10.232.0.0/16
+stop-within: 30s
+`, uri, testbed(t, "NETWORK"), testbed(t, "KERNEL"), testbed(t, "INITRD"))
+}

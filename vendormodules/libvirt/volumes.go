@@ -1,0 +1,135 @@
+package libvirt
+
+import (
+	"context"
+	"fmt"
+	"path"
+
+	"github.com/digitalocean/go-libvirt"
+	"libvirt.org/go/libvirtxml"
+
+	"github.com/cloud-agency/agency/descriptors/quantity"
+	"github.com/cloud-agency/agency/vendormodules"
+)
+
+// createVolume makes a storage volume whose name is its label: it is made once, for names are unique.
+func (m *Module) createVolume(ctx context.Context, of label, request vendormodules.Request) (vendormodules.Resource, error) {
+	where, err := m.earlier(ctx, of)
+	if err == nil && where == nil {
+		if where, err = m.place(ctx, of, request); err == nil {
+			err = where.makeVolume(ctx, of, request)
+		}
+	}
+	if err != nil {
+		return vendormodules.Resource{}, err
+	}
+	return m.show(ctx, where, id{where.name, of.Type, of.Key})
+}
+
+func (h *host) makeVolume(ctx context.Context, of label, request vendormodules.Request) error {
+	name, err := of.volumeName()
+	if err != nil {
+		return err
+	}
+	if request.Class.Size <= 0 {
+		return fmt.Errorf("a volume of %s: %w", request.Class.Size, vendormodules.ErrInvalid)
+	}
+	return h.addVolume(ctx, storageVolume(name, uint64(request.Class.Size)))
+}
+
+// storageVolume is one of the pool's, sparse, as libvirt wants it said.
+func storageVolume(name string, size uint64) libvirtxml.StorageVolume {
+	return libvirtxml.StorageVolume{
+		Name: name, Capacity: &libvirtxml.StorageVolumeSize{Value: size, Unit: "bytes"},
+		Allocation: &libvirtxml.StorageVolumeSize{Value: 0, Unit: "bytes"},
+		Target:     &libvirtxml.StorageVolumeTarget{Format: &libvirtxml.StorageVolumeTargetFormat{Type: "qcow2"}},
+	}
+}
+
+// addVolume makes a storage volume; one of that name that is there already will do.
+func (h *host) addVolume(ctx context.Context, wanted libvirtxml.StorageVolume) error {
+	text, err := wanted.Marshal()
+	if err != nil {
+		return err
+	}
+	return h.call(ctx, func(daemon *libvirt.Libvirt) error {
+		pool, err := daemon.StoragePoolLookupByName(h.pool)
+		if err != nil {
+			return err
+		}
+		_, err = daemon.StorageVolCreateXML(pool, text, 0)
+		if answers(err, libvirt.ErrStorageVolExist) {
+			return nil
+		}
+		return err
+	})
+}
+
+// file is the path of a storage volume, and its size in bytes.
+func (h *host) file(ctx context.Context, name string) (path string, size quantity.Bytes, err error) {
+	err = h.call(ctx, func(daemon *libvirt.Libvirt) error {
+		pool, err := daemon.StoragePoolLookupByName(h.pool)
+		if err != nil {
+			return err
+		}
+		found, err := daemon.StorageVolLookupByName(pool, name)
+		if err != nil {
+			return err
+		}
+		if path, err = daemon.StorageVolGetPath(found); err != nil {
+			return err
+		}
+		_, capacity, _, err := daemon.StorageVolGetInfo(found)
+		size = quantity.Bytes(capacity)
+		return err
+	})
+	return path, size, err
+}
+
+// holder is the machine that has a storage volume, by its path; its key is empty if there is none. Machines that are not
+// ours count too.
+func (h *host) holder(ctx context.Context, file string) (machine, error) {
+	machines, err := h.domains(ctx)
+	if err != nil {
+		return machine{}, err
+	}
+	for _, one := range machines {
+		if _, has := one.disk(file); has {
+			return one, nil
+		}
+	}
+	return machine{}, nil
+}
+
+// disk is the place of a storage volume among the disks of a machine, by its path.
+func (m machine) disk(file string) (int, bool) {
+	if m.definition.Devices == nil {
+		return 0, false
+	}
+	for index, one := range m.definition.Devices.Disks {
+		if one.Source != nil && one.Source.File != nil && path.Clean(one.Source.File.File) == path.Clean(file) {
+			return index, true
+		}
+	}
+	return 0, false
+}
+
+// deleteVolume removes a volume, snapshot or image that no machine has.
+func (m *Module) deleteVolume(ctx context.Context, where *host, of id) error {
+	found, err := where.volume(ctx, of)
+	if err != nil {
+		return err
+	}
+	file, _, err := where.file(ctx, found.volume.Name)
+	if err != nil {
+		return err
+	}
+	user, err := where.holder(ctx, file)
+	if err != nil {
+		return err
+	}
+	if user.domain.Name != "" {
+		return fmt.Errorf("machine %s has it: %w", user.domain.Name, vendormodules.ErrConflict)
+	}
+	return where.call(ctx, func(daemon *libvirt.Libvirt) error { return daemon.StorageVolDelete(found.volume, 0) })
+}
