@@ -20,8 +20,11 @@ type CallForProposals struct {
 	// ReplyBy is when the broker stops waiting.
 	ReplyBy time.Time `json:"reply-by" yaml:"reply-by" validate:"required"`
 	// Advisory calls bind nobody: the vendor holds no capacity and keeps nothing (GFD.193, section 4.4).
-	Advisory bool             `json:"advisory,omitempty" yaml:"advisory,omitempty"`
-	Classes  map[string]Class `json:"classes" yaml:"classes" validate:"required,min=1"`
+	Advisory bool `json:"advisory,omitempty" yaml:"advisory,omitempty"`
+	// Deployment that the classes are to be changed or added in, empty for a new one. A vendor that serves a class there
+	// already holds no more than what the change needs beyond that.
+	Deployment string           `json:"deployment,omitempty" yaml:"deployment,omitempty"`
+	Classes    map[string]Class `json:"classes" yaml:"classes" validate:"required,min=1"`
 }
 
 // Call derives the call for proposals from an application whose defaults are filled in.

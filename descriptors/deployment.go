@@ -13,6 +13,8 @@ type Deployment struct {
 	// ID is unique for ever; Name is unique among the deployments that stand.
 	ID   string `json:"id" yaml:"id" validate:"required"`
 	Name string `json:"name" yaml:"name" validate:"required,name"`
+	// Revision counts the changes of the deployment that were agreed on, 0 before the first.
+	Revision int `json:"revision,omitempty" yaml:"revision,omitempty"`
 	// Application and Call say where the deployment came from.
 	Application string            `json:"application" yaml:"application"`
 	Call        string            `json:"call" yaml:"call"`

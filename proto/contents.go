@@ -18,6 +18,19 @@ type Submission struct {
 	Uploads map[string]string `json:"uploads,omitempty"`
 	// Advisory asks for offers that nobody is bound by: no capacity is held and nothing is kept.
 	Advisory bool `json:"advisory,omitempty"`
+	// Change is what the application is to change of a deployment that stands; none for a new one.
+	Change *Change `json:"change,omitempty"`
+}
+
+// Change is a change of a deployment that stands. The vendors are asked for the classes that its agreements do not cover.
+type Change struct {
+	// Deployment is its id, and Revision that of the descriptor which the change starts from.
+	Deployment string `json:"deployment"`
+	Revision   int    `json:"revision"`
+	// Classes that are to be agreed on anew, sorted. The others stay with their vendors and agreements.
+	Classes []string `json:"classes,omitempty"`
+	// Undo goes back to the descriptor before, whose agreements still stand; the submission's application is not read.
+	Undo bool `json:"undo,omitempty"`
 }
 
 // Offers are all that came of a call (inform, broker to client).
@@ -35,6 +48,8 @@ type Offers struct {
 	Obstacles   []Obstacle              `json:"obstacles,omitempty"`
 	Attempts    []Attempt               `json:"attempts,omitempty"`
 	Application descriptors.Application `json:"application"`
+	// Change that the call is about; its plans then say of every class who serves it, asked for anew or not.
+	Change *Change `json:"change,omitempty"`
 }
 
 // Obstacle says why no plan, or not a better one, could be made.
@@ -102,6 +117,10 @@ type Cancellation struct {
 	Agreement string `json:"agreement,omitempty"`
 	Name      string `json:"name,omitempty"`
 	Reason    string `json:"reason,omitempty"`
+	// Classes that the agreement ends for (broker to vendor); all of them by default.
+	Classes []string `json:"classes,omitempty"`
+	// Releases are the classes that agreements are no longer needed for, by agreement (deployer to broker).
+	Releases map[string][]string `json:"releases,omitempty"`
 	// Abandon lets go of vendors that stay silent (client to broker).
 	Abandon bool `json:"abandon,omitempty"`
 }
@@ -124,6 +143,9 @@ const (
 	// The verbs that make a copy of a resource: of a volume a snapshot, of a machine an image.
 	VerbSnapshot ResourceVerb = "snapshot"
 	VerbImage    ResourceVerb = "image"
+	// The verbs that move a resource under another agreement of its vendor: resize with the size of its class, rebind as it is.
+	VerbResize ResourceVerb = "resize"
+	VerbRebind ResourceVerb = "rebind"
 	// The verbs that leave the resource as it is. They are done once or not at all, and in no order with others.
 	VerbExecute    ResourceVerb = "execute"
 	VerbReadFiles  ResourceVerb = "read-files"
@@ -147,7 +169,7 @@ type ResourceCommand struct {
 	Verb      ResourceVerb `json:"verb"`
 	Resource  ResourceRef  `json:"resource"`
 	Agreement string       `json:"agreement"`
-	// Class with every reference resolved (prepare, create).
+	// Class with every reference resolved (prepare, create), or that has the size wanted (resize).
 	Class *descriptors.Class `json:"class,omitempty"`
 	Name  string             `json:"name,omitempty"`
 	// Upload names the archive of the class's files in the vendor's object store.

@@ -104,6 +104,8 @@ type CallSummary struct {
 	Opened     time.Time             `json:"opened"`
 	Proposals  int                   `json:"proposals"`
 	Deployment string                `json:"deployment,omitempty"`
+	// Changes is the id of the deployment that the call is to change.
+	Changes string `json:"changes,omitempty"`
 }
 
 // CallList answers TopicCalls.
@@ -147,6 +149,7 @@ type DeploymentVerb string
 const (
 	DeploymentDeploy DeploymentVerb = "deploy"
 	DeploymentScale  DeploymentVerb = "scale"
+	DeploymentApply  DeploymentVerb = "apply"
 	DeploymentRemove DeploymentVerb = "remove"
 	// The verbs for machines. A machine that was stopped is wanted stopped until it is started again.
 	DeploymentStart  DeploymentVerb = "start"
@@ -167,9 +170,9 @@ const (
 // once it has written the command down, and inform or failure to any repeat when it is done.
 type DeploymentCommand struct {
 	Verb DeploymentVerb `json:"verb"`
-	// Name of the deployment (all but deploy).
+	// Name of the deployment (all but deploy and apply).
 	Name string `json:"name,omitempty"`
-	// Descriptor of the deployment (deploy).
+	// Descriptor of the deployment (deploy, apply).
 	Descriptor *descriptors.Deployment `json:"descriptor,omitempty"`
 	// Class and Count (scale).
 	Class string `json:"class,omitempty"`
@@ -202,6 +205,9 @@ type DeploymentStatus struct {
 	Hint  string `json:"hint,omitempty"`
 	// Operation under way; empty when there is none.
 	Operation string `json:"operation,omitempty"`
+	// Unfinished says that a change has not come to its end: not all that stands is as the descriptor says, or agreements
+	// that are not needed any more have not ended.
+	Unfinished bool `json:"unfinished,omitempty"`
 	// Stopped are the names of the machines that are wanted stopped, because somebody stopped them.
 	Stopped []string `json:"stopped,omitempty"`
 }

@@ -44,6 +44,8 @@ type Offer struct {
 	ReadyIn quantity.Duration `json:"ready-in" yaml:"ready-in"`
 	// Flavor is what the vendor calls the size that serves the class.
 	Flavor string `json:"flavor,omitempty" yaml:"flavor,omitempty"`
+	// Resizes says that what stands of the class at the vendor is given the size asked for as it runs.
+	Resizes bool `json:"resizes,omitempty" yaml:"resizes,omitempty"`
 }
 
 // AtMinimum is the price of the smallest count, by which offers are ranked.

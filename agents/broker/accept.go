@@ -136,7 +136,7 @@ func runOut(name string) sla.Refusal {
 // viable makes the attempt to take a plan, or says why no vendor would agree to it any more.
 func (a *Agent) viable(call callRecord, plan sla.Plan, before []attemptRecord) (attemptRecord, error) {
 	now := a.Now().UTC()
-	for _, leg := range plan.Legs {
+	for _, leg := range call.legs(plan) {
 		for _, former := range before {
 			if former.spent(leg) {
 				return attemptRecord{}, refusalf(sla.RefusedExpired, "submit again",

@@ -29,7 +29,10 @@ func newAttempt(call callRecord, plan sla.Plan, now time.Time) attemptRecord {
 		},
 		Reserved: plan.PriceAtMaximum, Begun: now,
 	}
-	for _, leg := range plan.Legs {
+	if call.Offers.Change != nil {
+		record.Deployment = call.Offers.Change.Deployment
+	}
+	for _, leg := range call.legs(plan) {
 		proposal, _ := call.proposal(leg)
 		classes := make(map[string]sla.Offer, len(leg.Classes))
 		for _, class := range leg.Classes {
@@ -59,7 +62,10 @@ func (r callRecord) proposal(leg sla.Leg) (sla.Proposal, bool) {
 // validUntil is when the first proposal of a plan runs out; the zero time if one is missing.
 func (r callRecord) validUntil(plan sla.Plan) time.Time {
 	var first time.Time
-	for _, leg := range plan.Legs {
+	if r.Offers.Change != nil && len(r.legs(plan)) == 0 {
+		return r.Offers.Opened.Add(changeWithin)
+	}
+	for _, leg := range r.legs(plan) {
 		proposal, found := r.proposal(leg)
 		if !found {
 			return time.Time{}

@@ -26,7 +26,11 @@ func (a *Agent) cancel(ctx context.Context, message proto.Message) proto.Message
 	}
 	ctx, cancel := context.WithTimeout(ctx, a.AnswerWithin)
 	defer cancel()
-	agreements, err := a.letGo(ctx, content)
+	finish := a.letGo
+	if len(content.Releases) > 0 {
+		finish = a.release
+	}
+	agreements, err := finish(ctx, content)
 	switch refusal := (sla.Refusal{}); {
 	case errors.Is(err, context.DeadlineExceeded):
 		return message.Reply(proto.Agree)
@@ -133,6 +137,15 @@ func (a *Agent) end(ctx context.Context, stands standing, content proto.Cancella
 	batch := a.batch()
 	switch {
 	case err != nil:
+		// A change that is agreed on at the same time comes before or not at all.
+		held, err := load(ctx, a.books.standings, stands.Call)
+		if err != nil {
+			return nil, err
+		}
+		if !held.record.Stands {
+			return nil, services.ErrRevision // a change has taken its place
+		}
+		batch.add(a.books.standings.Put(stands.Call, held.record, held.revision))
 		batch.add(a.books.endings.Put(stands.Deployment, endingRecord{
 			ID: ulid.Make().String(), Call: stands.Call, Name: stands.Name, Deployment: stands.Deployment,
 			Reason: content.Reason, Begun: a.Now().UTC(),

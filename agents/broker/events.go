@@ -26,12 +26,18 @@ func closed(stands standing, reason string) proto.Event {
 }
 
 func begun(attempt attemptRecord) proto.Event {
+	if len(attempt.Legs) == 0 {
+		return attemptEvent(proto.EventAttemptBegun, attempt, "Changing %s under the agreements that stand", attempt.Name)
+	}
 	return attemptEvent(proto.EventAttemptBegun, attempt, "Taking plan %d for %s with %s, reserving %s; they have until %s",
 		attempt.Plan.Rank, attempt.Name, attempt.vendorsIn(proto.LegAccepting), attempt.Reserved,
 		attempt.DecideBy.Format(time.RFC3339))
 }
 
 func committed(attempt attemptRecord) proto.Event {
+	if len(attempt.Legs) == 0 {
+		return attemptEvent(proto.EventAttemptCommitted, attempt, "The change of %s is agreed on: %s", attempt.Name, attempt.Plan.Price)
+	}
 	return attemptEvent(proto.EventAttemptCommitted, attempt, "Plan %d for %s is taken: %s, all of %s agreed",
 		attempt.Plan.Rank, attempt.Name, attempt.Plan.Price, attempt.vendorsIn(proto.LegObserved))
 }
@@ -68,6 +74,12 @@ func agreementEnded(name string, agreement sla.Agreement, remark string) proto.E
 		message += "; " + remark
 	}
 	return proto.Event{Kind: proto.EventAgreementEnded, Name: name, Deployment: agreement.Deployment, Message: message}
+}
+
+func agreementReduced(name string, agreement sla.Agreement, classes []string) proto.Event {
+	return proto.Event{Kind: proto.EventAgreementEnded, Name: name, Deployment: agreement.Deployment, Message: fmt.Sprintf(
+		"Agreement with %s has ended for %s of %s; it goes on for %s", agreement.Vendor, strings.Join(classes, ", "), name,
+		classesOf(agreement))}
 }
 
 func classesOf(agreement sla.Agreement) string {

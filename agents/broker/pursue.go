@@ -143,9 +143,20 @@ func (a *Agent) commitAttempt(ctx context.Context, attempt versioned[attemptReco
 	}
 	stands.record.Attempt, stands.record.Deployment, stands.record.Stands = "", record.Deployment, true
 	batch := a.batch()
+	if call.record.Offers.Change != nil {
+		obstacle, err := batch.commitChange(ctx, *record, call.record, &stands.record)
+		if err != nil {
+			return err
+		}
+		if obstacle != "" {
+			record.State = sla.AttemptAccepting
+			return a.turnRound(ctx, attempt, obstacle)
+		}
+	} else {
+		batch.add(a.books.deployments.Put(record.Deployment, descriptor(*record, call.record, now), 0))
+	}
 	batch.add(a.books.attempts.Put(record.id(), *record, attempt.revision))
 	batch.add(a.books.standings.Put(record.Call, stands.record, stands.revision))
-	batch.add(a.books.deployments.Put(record.Deployment, descriptor(*record, call.record, now), 0))
 	for _, agreement := range record.agreements() {
 		batch.add(a.books.agreements.Put(agreementID(agreement), agreement, 0))
 		batch.tell(observed(record.Name, agreement))

@@ -19,7 +19,8 @@ type books struct {
 	names       services.Table[nameRecord]             // by deployment's name
 	attempts    services.Table[attemptRecord]          // by call and attempt
 	agreements  services.Table[sla.Agreement]          // by deployment and agreement
-	deployments services.Table[descriptors.Deployment] // by deployment; never changed
+	deployments services.Table[descriptors.Deployment] // by deployment, as it was agreed on last
+	formers     services.Table[descriptors.Deployment] // by deployment, as it was before that
 	endings     services.Table[endingRecord]           // by deployment, while its agreements are being ended
 }
 
@@ -31,6 +32,7 @@ func newBooks(store services.Store) books {
 		attempts:    services.NewTable[attemptRecord](store, "attempt", "attempt", 1),
 		agreements:  services.NewTable[sla.Agreement](store, "agreement", "agreement", 1),
 		deployments: services.NewTable[descriptors.Deployment](store, "deployment", "deployment", 1),
+		formers:     services.NewTable[descriptors.Deployment](store, "former", "deployment", 1),
 		endings:     services.NewTable[endingRecord](store, "ending", "ending", 1),
 	}
 }
@@ -52,6 +54,10 @@ type standing struct {
 	Attempt string `json:"attempt,omitempty"`
 	// Stands says that agreements of the deployment have not ended.
 	Stands bool `json:"stands,omitempty"`
+	// Change is the last call for a change of the deployment that was not taken yet, Base of such a call the one that it
+	// is to take the place of.
+	Change string `json:"change,omitempty"`
+	Base   string `json:"base,omitempty"`
 }
 
 // state is where the call stands at that time: one whose proposals have all run out has expired, written down or not.

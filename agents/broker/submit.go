@@ -68,6 +68,9 @@ func (a *Agent) open(ctx context.Context, content proto.Submission, command stri
 	if err != nil {
 		return proto.Offers{}, err
 	}
+	if content.Change != nil {
+		return a.openChange(ctx, content, command)
+	}
 	place, err := a.claim(ctx, content, command)
 	if err != nil || place.known != "" {
 		return a.knownOffers(ctx, place.known, err)
@@ -99,6 +102,9 @@ func (a *Agent) open(ctx context.Context, content proto.Submission, command stri
 
 // admit fills in what a submission leaves out and refuses what makes no sense.
 func admit(content proto.Submission) (proto.Submission, error) {
+	if content.Change != nil && content.Change.Undo {
+		return content, nil
+	}
 	if err := content.Application.Check(); err != nil {
 		return content, refusalf(sla.RefusedBadRequest, "agency validate FILE shows each fault's place", "%s", err)
 	}

@@ -32,6 +32,11 @@ func (c *Client) Deploy(ctx context.Context, descriptor descriptors.Deployment) 
 	return c.start(ctx, descriptor.Name, proto.DeploymentCommand{Verb: proto.DeploymentDeploy, Descriptor: &descriptor})
 }
 
+// Apply starts to bring a deployment that stands to a descriptor that was agreed on since.
+func (c *Client) Apply(ctx context.Context, descriptor descriptors.Deployment) (Operation, error) {
+	return c.start(ctx, descriptor.Name, proto.DeploymentCommand{Verb: proto.DeploymentApply, Descriptor: &descriptor})
+}
+
 // Scale starts to bring a class to a count within its range.
 func (c *Client) Scale(ctx context.Context, name, class string, count int) (Operation, error) {
 	content := proto.DeploymentCommand{Verb: proto.DeploymentScale, Name: name, Class: class, Count: count}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/cloud-agency/agency/descriptors"
+	"github.com/cloud-agency/agency/sla/difference"
 )
 
 // deploy makes everything that the descriptor asks for exist, and replaces what is broken. When something fails that is
@@ -24,7 +25,7 @@ func (a *Agent) deploy(ctx context.Context, target *deployment) (descriptors.Dep
 	err := a.converge(ctx, target, slices.Sorted(maps.Keys(record.Descriptor.Resources)))
 	switch {
 	case err == nil:
-		return descriptors.DeploymentRunning, nil
+		return descriptors.DeploymentRunning, a.finishChange(ctx, target)
 	case ctx.Err() != nil || record.State != descriptors.DeploymentProvisioning:
 		return "", err // it ran before and still does what it did, or whoever interrupted goes on from here
 	}
@@ -89,7 +90,12 @@ func (a *Agent) converge(ctx context.Context, target *deployment, classes []stri
 	err := walk(begin, dependencies, func(class string) error {
 		// ctx, not begin: what was begun is seen through, so that its end is known.
 		indices := record.indices(class)
+		turns := target.turns(class)
+		indices = slices.DeleteFunc(indices, func(index int) bool { return slices.Contains(turns, index) })
 		err := each(len(indices), func(i int) error { return a.ensure(ctx, target, class, indices[i]) })
+		for i := 0; err == nil && i < len(turns); i++ {
+			err = a.turn(ctx, target, class, turns[i])
+		}
 		if err != nil {
 			stop()
 		}
@@ -115,7 +121,7 @@ func (d *deployment) plan(classes []string) (missing []string) {
 			if latest == nil || latest.gone() {
 				latest = d.successor(class, index)
 			}
-			running = running && (latest.running() || latest.idle())
+			running = running && (latest.running() || latest.idle()) && d.fateOf(latest.instanceRecord) == difference.Kept
 		}
 		if !running {
 			missing = append(missing, class)

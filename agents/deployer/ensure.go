@@ -9,6 +9,7 @@ import (
 
 	"github.com/cloud-agency/agency/descriptors"
 	"github.com/cloud-agency/agency/proto"
+	"github.com/cloud-agency/agency/sla/difference"
 	"github.com/cloud-agency/agency/vendormodules"
 )
 
@@ -40,10 +41,12 @@ func (a *Agent) ensure(ctx context.Context, target *deployment, class string, in
 		}
 		one, record = target.newest(class, index)
 	}
-	outdated := target.outdated(record)
+	outdated, fate := target.outdated(record), target.fate(record)
 	switch {
-	case record.running() && !outdated, record.idle():
-		return nil // what was stopped on purpose is left alone
+	case record.Paused && record.stands():
+		return a.resizeStopped(ctx, target, one)
+	case fate != difference.Replaced && (record.running() && !outdated || record.idle()):
+		return a.adjust(ctx, target, one) // what was stopped on purpose is left stopped
 	case record.Status.State == vendormodules.ResourceStopped && !record.deleting() && !outdated:
 		return a.give(ctx, target, one, proto.ResourceCommand{Verb: proto.VerbStart})
 	case record.told():
@@ -59,6 +62,13 @@ func (a *Agent) ensure(ctx context.Context, target *deployment, class string, in
 	return a.give(ctx, target, one, content, uses...)
 }
 
+// current is an instance and its record as it is now.
+func (d *deployment) current(one *instance) (*instance, instanceRecord) {
+	d.mutex.Lock()
+	defer d.mutex.Unlock()
+	return one, one.instanceRecord
+}
+
 // newest is the instance of an index that counts, and its record as it is now.
 func (d *deployment) newest(class string, index int) (*instance, instanceRecord) {
 	d.mutex.Lock()
@@ -70,8 +80,11 @@ func (d *deployment) newest(class string, index int) (*instance, instanceRecord)
 	return latest, latest.instanceRecord
 }
 
-// outdated says whether something that an instance was built on has been replaced.
+// outdated says whether something that an instance was built on has been replaced, or the instance is to be.
 func (d *deployment) outdated(record instanceRecord) bool {
+	if d.fate(record) == difference.Replaced {
+		return true
+	}
 	d.mutex.Lock()
 	defer d.mutex.Unlock()
 	return slices.ContainsFunc(record.Uses, func(used proto.ResourceRef) bool {

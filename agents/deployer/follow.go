@@ -164,7 +164,7 @@ func (d *deployment) fault() string {
 	for _, class := range slices.Sorted(maps.Keys(d.record.Counts)) {
 		for _, index := range d.record.indices(class) {
 			latest := d.latest(class, index)
-			if latest == nil || !latest.told() || !latest.broken() || latest.idle() {
+			if latest == nil || !latest.told() || !latest.broken() || latest.idle() || latest.Outgoing || latest.Paused {
 				continue
 			}
 			if first == "" {

@@ -1,6 +1,7 @@
 package deployer
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -11,18 +12,19 @@ import (
 // give tells a vendor to do something with an instance and returns when it is done or has failed. What is told is
 // written down first, as it is sent. A creation of which no end is known is given again as it was given before, so that
 // it is done once; every other command comes under a number of its own, which orders it after those before.
-// Uses are what a creation is built on.
+// Uses are what a creation is built on. The vendor and, unless the content names another, the agreement are those that the
+// instance has now.
 func (a *Agent) give(
 	ctx context.Context, target *deployment, one *instance, content proto.ResourceCommand, uses ...proto.ResourceRef,
 ) error {
-	bound := target.snapshot().Descriptor.Resources[one.Ref.Class]
 	var told instanceRecord
 	err := a.note(ctx, target, one, func(record *instanceRecord) bool {
 		if record.creating() && content.Verb == proto.VerbCreate {
 			told = *record
 			return false
 		}
-		content.Resource, content.Agreement, content.Name = record.Ref, bound.Agreement, record.Status.Name
+		content.Resource, content.Name = record.Ref, record.Status.Name
+		content.Agreement = cmp.Or(content.Agreement, record.Status.Agreement)
 		record.Sequence, record.Command, record.Ended = record.Sequence+1, content, false
 		if content.Verb == proto.VerbCreate {
 			record.Uses = uses
@@ -34,7 +36,7 @@ func (a *Agent) give(
 		return err
 	}
 	outcome, err := a.do(ctx, order{
-		vendor: bound.Vendor, id: told.command(), sequence: told.Sequence, content: told.Command,
+		vendor: told.Status.Vendor, id: told.command(), sequence: told.Sequence, content: told.Command,
 	})
 	if err != nil {
 		return err

@@ -74,6 +74,8 @@ func (a *Agent) carryOut(ctx context.Context, target *deployment, taken *operati
 		switch taken.Command.Verb {
 		case proto.DeploymentDeploy:
 			next, err = a.deploy(ctx, target)
+		case proto.DeploymentApply:
+			next, err = a.apply(ctx, target)
 		case proto.DeploymentScale:
 			err = a.scale(ctx, target, taken)
 		case proto.DeploymentRemove:

@@ -82,11 +82,10 @@ func (a *Agent) errand(verb proto.ResourceVerb, command proto.DeploymentCommand)
 				Hint: fmt.Sprintf("`agency deploy %s` creates it", target.record.Descriptor.Name),
 			}
 		}
-		bound := target.record.Descriptor.Resources[one.Ref.Class]
 		return proto.ResourceCommand{
-			Verb: verb, Resource: one.Ref, Agreement: bound.Agreement, Name: one.Status.Name, Errand: command.Errand,
+			Verb: verb, Resource: one.Ref, Agreement: one.Status.Agreement, Name: one.Status.Name, Errand: command.Errand,
 			Upload: command.Upload,
-		}, bound.Vendor, nil
+		}, one.Status.Vendor, nil
 	}
 	return proto.ResourceCommand{}, "", target.noMachine(command.Machine)
 }

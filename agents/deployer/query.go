@@ -74,6 +74,7 @@ func (d *deployment) status(record deploymentRecord) proto.DeploymentStatus {
 	status := proto.DeploymentStatus{
 		Descriptor: record.Descriptor, State: record.State, Since: record.Since, Counts: record.Counts,
 		Resources: []proto.ResourceStatus{}, Fault: record.Fault, Hint: record.Hint,
+		Unfinished: record.unfinished(),
 	}
 	d.mutex.Lock()
 	defer d.mutex.Unlock()

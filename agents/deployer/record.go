@@ -14,6 +14,7 @@ import (
 	"github.com/cloud-agency/agency/descriptors"
 	"github.com/cloud-agency/agency/proto"
 	"github.com/cloud-agency/agency/sla"
+	"github.com/cloud-agency/agency/sla/difference"
 	"github.com/cloud-agency/agency/vendormodules"
 	"github.com/cloud-agency/agency/vendormodules/services"
 )
@@ -27,6 +28,11 @@ type deployment struct {
 	record    deploymentRecord
 	instances map[string]*instance
 	working   *working
+	// fates that were found out, by class and the two revisions.
+	fates map[string]difference.Fate
+
+	// leading keeps the leading of balancers in order; it is taken before writing.
+	leading sync.Mutex
 }
 
 // working is the operation at work on a deployment.
@@ -52,6 +58,10 @@ type deploymentRecord struct {
 	Attached []attachment `json:"attached,omitempty"`
 	// Detached are the volumes that the descriptor attaches and a command has detached.
 	Detached []attachment `json:"detached,omitempty"`
+	// Former are the descriptors before the changes that are not through yet: instances may still be as those have them.
+	Former []descriptors.Deployment `json:"former,omitempty"`
+	// Superseded are the classes that agreements are not needed for once such changes are through, by agreement.
+	Superseded map[string][]string `json:"superseded,omitempty"`
 	// Operation that was begun last.
 	Operation string `json:"operation,omitempty"`
 	Fault     string `json:"fault,omitempty"`
@@ -136,6 +146,12 @@ type instanceRecord struct {
 	Uses []proto.ResourceRef `json:"uses,omitempty"`
 	// Halted says that the machine was stopped on purpose, is being, or is being restarted: balancers leave it out.
 	Halted bool `json:"halted,omitempty"`
+	// Revision of the descriptor that the instance is as.
+	Revision int `json:"revision,omitempty"`
+	// Outgoing says that it is about to be replaced, Paused that it is stopped to be given another size: balancers leave it
+	// out, and its being down is no fault.
+	Outgoing bool `json:"outgoing,omitempty"`
+	Paused   bool `json:"paused,omitempty"`
 	// Targets that a balancer is known to have.
 	Targets []vendormodules.Target `json:"targets,omitempty"`
 	// Status as the vendor told it last.
@@ -173,6 +189,9 @@ func (i *instanceRecord) running() bool {
 	return i.Status.State == vendormodules.ResourceRunning && !i.deleting()
 }
 
+// serves says that nobody has begun to take it out of service.
+func (i *instanceRecord) serves() bool { return !i.Halted && !i.Outgoing && !i.Paused }
+
 // deleting says that it was told to be deleted, and that the end of that is not known.
 func (i *instanceRecord) deleting() bool {
 	return i.told() && !i.Ended && i.Command.Verb == proto.VerbDelete
@@ -200,7 +219,7 @@ func newInstance(descriptor descriptors.Deployment, class string, index, generat
 		name = fmt.Sprintf("%s-%d", class, index)
 	}
 	ref := proto.ResourceRef{Deployment: descriptor.ID, Class: class, Index: index, Generation: generation}
-	return keptInstance(instanceRecord{Ref: ref, Status: proto.ResourceStatus{
+	return keptInstance(instanceRecord{Ref: ref, Revision: descriptor.Revision, Status: proto.ResourceStatus{
 		Ref: ref, Name: name, Type: bound.Type, Vendor: bound.Vendor, Agreement: bound.Agreement,
 		State: vendormodules.ResourceRequested, Price: bound.Price,
 	}})
@@ -222,7 +241,7 @@ func (d *deployment) latest(class string, index int) *instance {
 func (d *deployment) runningOf(class string) []*instance {
 	var running []*instance
 	for _, index := range d.record.indices(class) {
-		if latest := d.latest(class, index); latest != nil && latest.running() && !latest.Halted {
+		if latest := d.latest(class, index); latest != nil && latest.running() && latest.serves() {
 			running = append(running, latest)
 		}
 	}

@@ -39,7 +39,8 @@ func (a *Agent) deleteInOrder(ctx context.Context, target *deployment, instances
 	for _, one := range instances {
 		byClass[one.Ref.Class] = append(byClass[one.Ref.Class], one)
 	}
-	order := reversed(descriptors.Dependencies(target.snapshot().Descriptor.Classes()))
+	record := target.snapshot()
+	order := reversed(descriptors.Dependencies(record.everyClass()))
 	return walk(ctx, order, func(class string) error {
 		doomed := byClass[class]
 		return each(len(doomed), func(i int) error { return a.deleteOne(ctx, target, doomed[i]) })
@@ -75,7 +76,8 @@ func (a *Agent) deleteOne(ctx context.Context, target *deployment, one *instance
 // findUnrecorded returns an error if a vendor shows resources of an instance's class that are in none of its records, or
 // cannot say.
 func (a *Agent) findUnrecorded(ctx context.Context, target *deployment, one *instance) error {
-	vendor := target.snapshot().Descriptor.Resources[one.Ref.Class].Vendor
+	_, record := target.current(one)
+	vendor := record.Status.Vendor
 	resources, err := a.resourcesAt(ctx, vendor, one.Ref.Deployment)
 	if err != nil {
 		return err

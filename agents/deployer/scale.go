@@ -92,6 +92,8 @@ func (r *deploymentRecord) indices(class string) []int {
 
 // retarget leads every balancer that runs to the machines that do, where it is not known to be led there already.
 func (a *Agent) retarget(ctx context.Context, target *deployment) error {
+	target.leading.Lock()
+	defer target.leading.Unlock()
 	resources := target.snapshot().Descriptor.Resources
 	balancers := slices.DeleteFunc(slices.Sorted(maps.Keys(resources)), func(class string) bool {
 		return resources[class].Type != descriptors.LoadBalancer

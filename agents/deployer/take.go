@@ -80,7 +80,9 @@ func descriptorID(command proto.DeploymentCommand) string {
 func (a *Agent) admitted(ctx context.Context, target *deployment, taken *operation) error {
 	return a.amend(ctx, target, func(record *deploymentRecord) (step, error) {
 		var events []proto.Event
-		if descriptor := taken.Command.Descriptor; descriptor != nil && !same(*descriptor, record.Descriptor) {
+		if descriptor := taken.Command.Descriptor; taken.Command.Verb == proto.DeploymentApply {
+			record.apply(*descriptor)
+		} else if descriptor != nil && !same(*descriptor, record.Descriptor) {
 			edited := planned(*descriptor, a.Now())
 			record.Descriptor, record.Counts = edited.Descriptor, edited.Counts
 		}
@@ -106,6 +108,9 @@ func (a *Agent) admitted(ctx context.Context, target *deployment, taken *operati
 func (a *Agent) admit(taken *operation) (*deployment, *sla.Refusal) {
 	if taken.Command.Verb == proto.DeploymentDeploy {
 		return a.admitDeploy(taken.Command.Descriptor)
+	}
+	if taken.Command.Verb == proto.DeploymentApply {
+		return a.admitApply(taken.Command.Descriptor)
 	}
 	target := a.find(taken.Command.Name)
 	if target == nil || target.snapshot().State == descriptors.DeploymentRemoved {

@@ -3,6 +3,7 @@ package vendor
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
@@ -79,7 +80,8 @@ func (a *Agent) accept(ctx context.Context, message proto.Message) proto.Message
 	agreement.State, agreement.Agreed = sla.AgreementObserved, a.Now().UTC()
 	agreement.Vendor, agreement.Guarantees = a.name, sla.Guarantees(agreement.Classes)
 	next := &proposalRecord{
-		ID: record.ID, Proposal: record.Proposal, State: sla.ProposalObserved, Uses: record.Uses, Agreement: &agreement, Changed: agreement.Agreed,
+		ID: record.ID, Proposal: record.Proposal, State: sla.ProposalObserved, Uses: record.Uses, Instead: record.Instead,
+		Agreement: &agreement, Changed: agreement.Agreed,
 	}
 	a.mutex.Lock()
 	a.ledger.deciding[agreement.Proposal] = struct{}{}
@@ -166,7 +168,7 @@ func (a *Agent) cancellable(
 		if performative == proto.RejectProposal {
 			return nil, refusalf(sla.RefusedState, "proposal %s is observed as agreement %s", record.ID, id)
 		}
-		if left := standing(a.resources, id); len(left) > 0 {
+		if left := standing(a.resources, id, cancellation.Classes); len(left) > 0 {
 			refusal := refusalf(sla.RefusedState, "%s still stand under agreement %s", strings.Join(left, ", "), id)
 			refusal.Hint = "remove them first"
 			return nil, refusal
@@ -194,6 +196,8 @@ func cancelled(record *proposalRecord, cancellation proto.Cancellation, now time
 	next := *record
 	next.Changed = now
 	switch {
+	case record.State == sla.ProposalObserved && ends(record, cancellation) && len(cancellation.Classes) > 0:
+		return reduced(record, cancellation.Classes, now)
 	case record.State == sla.ProposalObserved && ends(record, cancellation):
 		agreement := *record.Agreement
 		agreement.State, agreement.Ended = sla.AgreementTerminated, now
@@ -202,6 +206,25 @@ func cancelled(record *proposalRecord, cancellation proto.Cancellation, now time
 		next.State = sla.ProposalTombstone
 	default:
 		return nil
+	}
+	return &next
+}
+
+// reduced is the record of an agreement that has ended for some classes, nil if that changes nothing. Without any left it
+// has ended altogether.
+func reduced(record *proposalRecord, classes []string, now time.Time) *proposalRecord {
+	next, agreement := *record, *record.Agreement
+	agreement.Classes = maps.Clone(agreement.Classes)
+	for _, class := range classes {
+		delete(agreement.Classes, class)
+	}
+	if len(agreement.Classes) == len(record.Agreement.Classes) {
+		return nil
+	}
+	agreement.Guarantees, next.Changed, next.Agreement = sla.Guarantees(agreement.Classes), now, &agreement
+	if len(agreement.Classes) == 0 {
+		agreement.Classes = record.Agreement.Classes // which it was about
+		next.State, agreement.State, agreement.Ended = sla.ProposalTerminated, sla.AgreementTerminated, now
 	}
 	return &next
 }

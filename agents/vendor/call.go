@@ -143,7 +143,9 @@ func (a *Agent) offer(
 		return known
 	}
 	taken := a.ledger.held.Plus(a.ledger.used).Plus(a.copied())
-	offers, uses := fit(call.Classes, capacity, taken, quotes, refusals)
+	instead, stands := a.ledger.serving(call.Deployment, call.Classes)
+	offers, uses := fit(call.Classes, market{capacity, taken, stands}, quotes, refusals)
+	a.promiseToResize(call.Classes, instead, offers)
 	if len(offers) == 0 {
 		value := reply{refusal: summary(refusals)}
 		if !call.Advisory {
@@ -152,7 +154,7 @@ func (a *Agent) offer(
 		return value
 	}
 	now := a.Now().UTC()
-	record := &proposalRecord{ID: ulid.Make().String(), State: sla.ProposalOffered, Uses: uses, Changed: now}
+	record := &proposalRecord{ID: ulid.Make().String(), State: sla.ProposalOffered, Uses: uses, Instead: instead, Changed: now}
 	record.Proposal = sla.Proposal{
 		ID: record.ID, Call: call.ID, Round: call.Round, Vendor: a.name, Module: a.description.Kind,
 		Region: a.description.Region, Country: a.description.Country, Currency: call.Currency,
@@ -173,13 +175,31 @@ func (a *Agent) offer(
 	return value
 }
 
+// promiseToResize says in the offers what of the classes that stand is given another size as it runs.
+func (a *Agent) promiseToResize(classes map[string]descriptors.Class, instead map[string]string, offers map[string]sla.Offer) {
+	for name := range instead {
+		kind := classes[name].Type
+		if offer, offered := offers[name]; offered && a.abilities.Resizer != nil && (kind.RunsMachines() || kind == descriptors.Volume) {
+			offer.Resizes = true
+			offers[name] = offer
+		}
+	}
+}
+
+// market is what there is to give away: all there is, what others hold of it, and what each class has already.
+type market struct {
+	capacity, taken vendormodules.Usage
+	stands          map[string]vendormodules.Usage
+}
+
 // fit gives what is free to the classes that were quoted, group by group in the order of their names, and adds to the
 // refusals those for which there is no room. It returns the offers, and what the maximum of each takes.
 func fit(
-	classes map[string]descriptors.Class, capacity, taken vendormodules.Usage,
+	classes map[string]descriptors.Class, market market,
 	quotes map[string]vendormodules.Quote, refusals map[string]sla.Refusal,
 ) (map[string]sla.Offer, map[string]vendormodules.Usage) {
 	offers, uses := map[string]sla.Offer{}, map[string]vendormodules.Usage{}
+	taken := market.taken
 	for _, group := range groups(classes) {
 		refuseRest(group, refusals)
 		wanted := taken
@@ -188,11 +208,12 @@ func fit(
 				continue
 			}
 			one, count := quotes[name].Use, sla.Instances(classes, name).Max
-			if refusal := shortage(capacity, wanted, one, count); refusal != nil {
+			others := wanted.Plus(least(market.stands[name], one.Times(count)).Times(-1))
+			if refusal := shortage(market.capacity, others, one, count); refusal != nil {
 				refusals[name] = *refusal
 				continue
 			}
-			wanted = wanted.Plus(one.Times(count))
+			wanted = others.Plus(one.Times(count))
 		}
 		refuseRest(group, refusals)
 		for _, name := range group {
@@ -204,7 +225,7 @@ func fit(
 			offers[name] = sla.Offer{
 				Count: count, Unit: quote.Unit, Availability: quote.Availability.Rounded(), ReadyIn: quote.ReadyIn, Flavor: quote.Flavor,
 			}
-			taken = taken.Plus(uses[name])
+			taken = taken.Plus(uses[name]).Plus(least(market.stands[name], uses[name]).Times(-1))
 		}
 	}
 	return offers, uses

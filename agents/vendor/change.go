@@ -23,6 +23,10 @@ func (a *Agent) change(ctx context.Context, command *commandRecord, record *reso
 		return a.power(ctx, verb, record)
 	case proto.VerbAttach, proto.VerbDetach:
 		return a.attachment(ctx, &command.Command, record)
+	case proto.VerbResize:
+		return a.resize(ctx, &command.Command, record)
+	case proto.VerbRebind:
+		return a.rebind(&command.Command, record)
 	case proto.VerbSetTargets:
 		balancer := a.abilities.Balancer
 		if balancer == nil {
@@ -72,6 +76,46 @@ func (a *Agent) power(ctx context.Context, verb proto.ResourceVerb, record *reso
 	if resource.State != wanted {
 		return sla.Refusal{Code: sla.RefusedState, Message: fmt.Sprintf("%s is %s: %s", record.Status.Name, resource.State, resource.Fault)}
 	}
+	return nil
+}
+
+// resize gives a resource the size of a class, and puts it under the agreement that this was agreed on with.
+func (a *Agent) resize(ctx context.Context, command *proto.ResourceCommand, record *resourceRecord) error {
+	resizer := a.abilities.Resizer
+	if resizer == nil {
+		return a.unable("change the size of what exists")
+	}
+	class, before := *command.Class, record.Status.State
+	class.Type = single(class.Type)
+	if err := resizer.Resize(ctx, record.Status.ID, class); err != nil {
+		return err
+	}
+	resource, err := a.Module.Get(ctx, record.Status.ID)
+	if err == nil {
+		resource, err = a.watcher.await(ctx, resource, time.Time{}, func(resource vendormodules.Resource) bool {
+			return resource.State == before || resource.State == vendormodules.ResourceError
+		})
+	}
+	if err != nil {
+		return err
+	}
+	a.takeOver(record, resource)
+	if resource.State != before {
+		return sla.Refusal{Code: sla.RefusedState, Message: fmt.Sprintf("%s is %s: %s", record.Status.Name, resource.State, resource.Fault)}
+	}
+	return a.rebind(command, record)
+}
+
+// rebind puts a resource under the agreement of a command, as it is.
+func (a *Agent) rebind(command *proto.ResourceCommand, record *resourceRecord) error {
+	a.mutex.Lock()
+	defer a.mutex.Unlock()
+	if !a.inForce(command.Agreement) {
+		return sla.Refusal{Code: sla.RefusedState, Message: fmt.Sprintf("agreement %s has ended", command.Agreement)}
+	}
+	agreement := a.ledger.agreements[command.Agreement].Agreement
+	record.Status.Agreement, record.Status.Price = agreement.ID, agreement.Classes[command.Resource.Class].Unit
+	record.Status.Changed = a.Now().UTC()
 	return nil
 }
 

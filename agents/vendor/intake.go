@@ -141,14 +141,15 @@ func (a *Agent) admit(command *commandRecord) (admission, *sla.Refusal) {
 	offer, agreed := agreement.Classes[ref.Class]
 	_, ending := a.ledger.deciding[proposal.ID]
 	builds := verb == proto.VerbCreate || verb == proto.VerbPrepare
+	under := builds || verb == proto.VerbResize || verb == proto.VerbRebind // they need the agreement in force
 	switch {
 	case !agreed:
 		return admission{}, refusalf(sla.RefusedPermission, "agreement %s does not cover %s", agreement.ID, ref.Class)
-	case builds && agreement.State != sla.AgreementObserved:
+	case under && agreement.State != sla.AgreementObserved:
 		return admission{}, refusalf(sla.RefusedState, "agreement %s is %s", agreement.ID, agreement.State)
-	case builds && ending:
+	case under && ending:
 		return admission{}, refusalf(sla.RefusedState, "agreement %s is being ended", agreement.ID)
-	case builds && command.Command.Class == nil:
+	case (builds || verb == proto.VerbResize) && command.Command.Class == nil:
 		return admission{}, refusalf(sla.RefusedBadRequest, "%s carries a class", verb)
 	case verb == proto.VerbPrepare:
 		return admission{}, nil
@@ -170,7 +171,8 @@ func (a *Agent) admit(command *commandRecord) (admission, *sla.Refusal) {
 func knownVerb(verb proto.ResourceVerb) bool {
 	switch verb {
 	case proto.VerbPrepare, proto.VerbCreate, proto.VerbStart, proto.VerbStop, proto.VerbReboot, proto.VerbDelete,
-		proto.VerbAttach, proto.VerbDetach, proto.VerbSetTargets, proto.VerbSnapshot, proto.VerbImage:
+		proto.VerbAttach, proto.VerbDetach, proto.VerbSetTargets, proto.VerbSnapshot, proto.VerbImage,
+		proto.VerbResize, proto.VerbRebind:
 		return true
 	}
 	return false

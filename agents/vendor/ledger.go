@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/cloud-agency/agency/descriptors"
 	"github.com/cloud-agency/agency/sla"
 	"github.com/cloud-agency/agency/vendormodules"
 )
@@ -17,6 +18,8 @@ type proposalRecord struct {
 	State    sla.ProposalState `json:"state"`
 	// Uses is what the maximum of each offered class takes of the capacity.
 	Uses map[string]vendormodules.Usage `json:"uses,omitempty"`
+	// Instead are the agreements that the proposal is to take the place of, by class.
+	Instead map[string]string `json:"instead,omitempty"`
 	// Agreement that the proposal was accepted with.
 	Agreement *sla.Agreement `json:"agreement,omitempty"`
 	Changed   time.Time      `json:"changed"`
@@ -50,6 +53,8 @@ type ledger struct {
 	// deciding are the proposals of which a decision is being written down, or was with an outcome that is not known:
 	// they do not expire, and nothing new begins under them.
 	deciding map[string]struct{}
+	// successors are the proposals that take the place of an agreement, by the agreement.
+	successors map[string]map[string]struct{}
 	// lapsed are the offers that ran out and may still be in the store.
 	lapsed []string
 }
@@ -68,28 +73,112 @@ type reply struct {
 func newLedger() *ledger {
 	return &ledger{
 		proposals: map[string]*proposalRecord{}, agreements: map[string]*proposalRecord{}, answered: map[round]reply{},
-		deciding: map[string]struct{}{},
+		deciding: map[string]struct{}{}, successors: map[string]map[string]struct{}{},
 	}
 }
 
 // put makes a record the one that stands for its proposal.
 func (l *ledger) put(record *proposalRecord) {
+	// What takes the place of this agreement takes more or less when this one changes.
+	if record.Agreement != nil {
+		for id := range l.successors[record.Agreement.ID] {
+			l.count(l.proposals[id], -1)
+			defer func() { l.count(l.proposals[id], 1) }()
+		}
+	}
 	if before := l.proposals[record.ID]; before != nil {
 		l.drop(before)
 	}
-	held, used := record.use()
-	l.held, l.used = l.held.Plus(held), l.used.Plus(used)
 	l.proposals[record.ID] = record
 	if record.Agreement != nil {
 		l.agreements[record.Agreement.ID] = record
+	}
+	for _, agreement := range record.Instead {
+		if l.successors[agreement] == nil {
+			l.successors[agreement] = map[string]struct{}{}
+		}
+		l.successors[agreement][record.ID] = struct{}{}
+	}
+	l.count(record, 1)
+}
+
+// count adds what a proposal takes to the sums, once or minus once.
+func (l *ledger) count(record *proposalRecord, times int) {
+	held, used := l.takes(record)
+	l.held, l.used = l.held.Plus(held.Times(times)), l.used.Plus(used.Times(times))
+}
+
+// takes is what a proposal takes beyond the agreements that it is to take the place of, while those are in force.
+func (l *ledger) takes(record *proposalRecord) (held, used vendormodules.Usage) {
+	held, used = record.use()
+	for class, agreement := range record.Instead {
+		shared := least(record.Uses[class], l.agreed(agreement, class))
+		switch record.State {
+		case sla.ProposalOffered:
+			held = held.Plus(shared.Times(-1))
+		case sla.ProposalObserved:
+			if _, accepted := record.Agreement.Classes[class]; accepted {
+				used = used.Plus(shared.Times(-1))
+			}
+		}
+	}
+	return held, used
+}
+
+// agreed is what a class takes under an agreement, nothing if that is not in force for it.
+func (l *ledger) agreed(agreement, class string) vendormodules.Usage {
+	record := l.agreements[agreement]
+	if record == nil || record.State != sla.ProposalObserved {
+		return vendormodules.Usage{}
+	}
+	if _, covers := record.Agreement.Classes[class]; !covers {
+		return vendormodules.Usage{}
+	}
+	return record.Uses[class]
+}
+
+// serving are the agreements in force under which classes of a deployment are served, the latest for each, and what each
+// class takes under them.
+func (l *ledger) serving(
+	deployment string, classes map[string]descriptors.Class,
+) (agreements map[string]string, uses map[string]vendormodules.Usage) {
+	if deployment == "" {
+		return nil, nil
+	}
+	agreements, uses = map[string]string{}, map[string]vendormodules.Usage{}
+	for id, record := range l.agreements {
+		if record.State != sla.ProposalObserved || record.Agreement.Deployment != deployment {
+			continue
+		}
+		for class := range record.Agreement.Classes {
+			_, asked := classes[class]
+			former := l.agreements[agreements[class]]
+			if asked && (former == nil || former.Agreement.Agreed.Before(record.Agreement.Agreed)) {
+				agreements[class], uses[class] = id, record.Uses[class]
+			}
+		}
+	}
+	return agreements, uses
+}
+
+// least is what two usages have in common.
+func least(one, other vendormodules.Usage) vendormodules.Usage {
+	return vendormodules.Usage{
+		Instances: min(one.Instances, other.Instances), Cores: min(one.Cores, other.Cores),
+		Memory: min(one.Memory, other.Memory), Storage: min(one.Storage, other.Storage),
 	}
 }
 
 // drop forgets a proposal and what it takes.
 func (l *ledger) drop(record *proposalRecord) {
-	held, used := record.use()
-	l.held, l.used = l.held.Plus(held.Times(-1)), l.used.Plus(used.Times(-1))
+	l.count(record, -1)
 	delete(l.proposals, record.ID)
+	for _, agreement := range record.Instead {
+		delete(l.successors[agreement], record.ID)
+		if len(l.successors[agreement]) == 0 {
+			delete(l.successors, agreement)
+		}
+	}
 	if record.Agreement != nil {
 		delete(l.agreements, record.Agreement.ID)
 	}
@@ -153,9 +242,12 @@ func (e *expiries) Pop() any {
 	return last
 }
 
-// standing are the resources that exist, or may, under an agreement. Copies outlive it.
-func standing(resources map[string]*resourceRecord, agreement string) (names []string) {
+// standing are the resources that exist, or may, under an agreement, of some classes or of all. Copies outlive it.
+func standing(resources map[string]*resourceRecord, agreement string, classes []string) (names []string) {
 	for _, record := range resources {
+		if len(classes) > 0 && !slices.Contains(classes, record.Status.Ref.Class) {
+			continue
+		}
 		if record.Status.Copy == nil && record.Status.Agreement == agreement && record.Status.State != vendormodules.ResourceGone {
 			names = append(names, record.Status.Name)
 		}

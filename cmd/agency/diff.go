@@ -93,7 +93,12 @@ func (s *session) readWanted(file string) (difference.Wanted, error) {
 	if err != nil {
 		return difference.Wanted{}, err
 	}
-	application = application.Expanded() // as the broker took it
+	return wantedOf(application, directory)
+}
+
+// wantedOf is an application as the broker takes it, and the hashes of its files.
+func wantedOf(application descriptors.Application, directory string) (difference.Wanted, error) {
+	application = application.Expanded()
 	wanted := difference.Wanted{Application: application, Uploads: map[string]string{}}
 	for name, class := range application.Resources {
 		if len(class.Files) == 0 {

@@ -97,14 +97,19 @@ func obstacleText(obstacle proto.Obstacle) string {
 
 // showAttempt tells what became of taking a plan.
 func (s *session) showAttempt(attempt proto.Attempt) {
-	parts := make([]string, len(attempt.Legs))
-	for i, leg := range attempt.Legs {
-		parts[i] = leg.Agreement.Vendor + " " + s.screen.State(string(leg.State))
-	}
-	s.screen.Line("Agreement with %s", strings.Join(parts, " · "))
+	s.showLegs(attempt)
 	if attempt.State == sla.AttemptCommitted {
 		s.screen.Line("%s is agreed on for %s (%s); nothing is created yet.", attempt.Name,
 			present.PerHour(attempt.Plan.Price), present.PerMonth(attempt.Plan.Price))
 		s.screen.Line("Next: `agency deploy %s` creates it; `agency remove %s` ends the agreements.", attempt.Name, attempt.Name)
 	}
+}
+
+// showLegs tells which vendors have agreed.
+func (s *session) showLegs(attempt proto.Attempt) {
+	parts := make([]string, len(attempt.Legs))
+	for i, leg := range attempt.Legs {
+		parts[i] = leg.Agreement.Vendor + " " + s.screen.State(string(leg.State))
+	}
+	s.screen.Line("Agreement with %s", strings.Join(parts, " · "))
 }

@@ -79,3 +79,34 @@ func publicFirst(addresses []vendormodules.Address) string {
 	}
 	return addresses[0].Address
 }
+
+// meanwhile runs a command that must succeed, and asks a resource by HTTP without a pause until it has ended: every answer
+// must be 200. meanwhile shop front 8080/ agency apply shop.yaml -y
+func meanwhile(script *testscript.TestScript, _ bool, arguments []string) {
+	if len(arguments) < 4 {
+		script.Fatalf("usage: meanwhile DEPLOYMENT RESOURCE PORT/PATH PROGRAM ARGUMENT...")
+	}
+	url := fmt.Sprintf("http://%s:%s", reachable(script, arguments[0], arguments[1]), arguments[2])
+	done := make(chan struct{})
+	failed := make(chan error, 1)
+	go func() {
+		defer close(failed)
+		for answers := 0; ; answers++ {
+			if _, err := get(url); err != nil {
+				failed <- fmt.Errorf("after %d answers: %w", answers, err)
+				return
+			}
+			select {
+			case <-done:
+				return
+			default:
+			}
+		}
+	}()
+	err := script.Exec(arguments[3], arguments[4:]...)
+	close(done)
+	if unanswered := <-failed; unanswered != nil {
+		script.Fatalf("%s: %v", url, unanswered)
+	}
+	script.Check(err)
+}

@@ -38,7 +38,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "start": start, "quit": quit, "crash": crash, "wait-for": waitFor, "tidy": tidy, "nowhere": nowhere,
-			"reach": reach,
+			"reach": reach, "meanwhile": meanwhile,
 		},
 	})
 }

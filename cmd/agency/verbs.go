@@ -34,6 +34,7 @@ type verbs struct {
 	Deploy       deployVerb       `cmd:"" group:"run" help:"Create what was agreed on."`
 	Status       statusVerb       `cmd:"" group:"run" help:"Show deployments, or one of them in detail."`
 	Resources    resourcesVerb    `cmd:"" group:"run" help:"Ask the vendors what exists."`
+	Apply        applyVerb        `cmd:"" group:"run" help:"Change a deployment to what a descriptor says; shows the plan first."`
 	Scale        scaleVerb        `cmd:"" group:"run" help:"Bring a class to a count within its range."`
 	Remove       removeVerb       `cmd:"" group:"run" help:"Remove a deployment and end its agreements."`
 	Start        startVerb        `cmd:"" group:"run" help:"Start machines that were stopped."`

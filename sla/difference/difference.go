@@ -67,8 +67,10 @@ type Class struct {
 	// Vendor that serves the class now; empty for one that is added.
 	Vendor string `json:"vendor,omitempty"`
 	// Need is the greatest of the fields' needs.
-	Need   Need    `json:"need"`
-	Fields []Field `json:"fields,omitempty"`
+	Need Need `json:"need"`
+	// Resources is what becomes of the class's resources that stand; empty for one that is added or removed.
+	Resources Fate    `json:"resources,omitempty"`
+	Fields    []Field `json:"fields,omitempty"`
 }
 
 // Difference is all that differs; both lists are sorted.
@@ -149,7 +151,13 @@ func compareClass(standing Standing, wanted Wanted, name string) (Class, bool) {
 	if field, differs := instancesField(bound, class, standing.Counts, name); differs {
 		result.Fields = append(result.Fields, field)
 	}
-	result.Need = greatest(result.Fields)
+	if field, differs := networksField(standing.Deployment.Classes(), wanted.Application.Resources, name, result.Fields); differs {
+		result.Fields = append(result.Fields, field)
+	}
+	if field, differs := volumesField(standing.Deployment.Classes(), wanted.Application.Resources, name); differs {
+		result.Fields = append(result.Fields, field)
+	}
+	result.Need, result.Resources = greatest(result.Fields), worst(result.Fields)
 	return result, len(result.Fields) > 0
 }
 

@@ -173,7 +173,7 @@ func TestWhatEachChangeTakes(t *testing.T) {
 		"nothing":         {func(*descriptors.Application) {}, ""},
 		"description":     {func(a *descriptors.Application) { a.Description = "a shop" }, ""},
 		"narrower range":  {web(func(c *descriptors.Class) { c.Count = quantity.Range{Min: 2, Max: 4} }), `web count "2..6" "2..4" in-place`},
-		"wider range":     {web(func(c *descriptors.Class) { c.Count = quantity.Range{Min: 2, Max: 9} }), `web count "2..6" "2..9" new-call`},
+		"wider range":     {web(func(c *descriptors.Class) { c.Count = quantity.Range{Min: 2, Max: 9} }), "data instances \"2..6\" \"2..9\" new-call\nweb count \"2..6\" \"2..9\" new-call"},
 		"more cores":      {web(func(c *descriptors.Class) { c.Cores = 4 }), `web cores "1" "4" new-call`},
 		"other command":   {web(func(c *descriptors.Class) { c.Run = []string{"web", "log"} }), `web run "[web]" "[web, log]" new-resources`},
 		"other port":      {web(func(c *descriptors.Class) { c.Ports = []int{80} }), `web ports "[8080]" "[80]" new-resources`},

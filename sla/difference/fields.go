@@ -34,7 +34,9 @@ func needOf(field string, bound descriptors.BoundClass, class descriptors.Class)
 		return InPlace, "a balancer's targets change while it runs"
 	case "run", "files", "environment", "user-data", "keys":
 		return NewResources, "machines get it when they are made"
-	case "ports", "allow", "networks", "volumes", "members", "rules":
+	case "members":
+		return InPlace, "a network goes on, whoever joins it"
+	case "ports", "allow", "networks", "volumes", "rules":
 		return NewResources, "resources are joined when they are made"
 	case "listen", "target-port", "protocol", "check":
 		return NewResources, "a balancer gets it when it is made"
