@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/cloud-agency/agency/descriptors"
 	"github.com/cloud-agency/agency/proto"
@@ -78,6 +79,25 @@ func (a *Agent) turn(ctx context.Context, target *deployment, class string, inde
 		return err
 	}
 	return a.retarget(ctx, target)
+}
+
+// awaitCheck waits as long as a balancer before a class may take to find a new machine healthy. No cloud tells when it has,
+// and until then the machine gets no requests: the next one must not go before.
+func (a *Agent) awaitCheck(ctx context.Context, descriptor descriptors.Deployment, class string) error {
+	var longest time.Duration
+	for _, balancer := range descriptor.Resources {
+		if balancer.Type == descriptors.LoadBalancer && balancer.Targets == class {
+			longest = max(longest, 2*time.Duration(balancer.Check.Every)+time.Duration(balancer.Check.Timeout))
+		}
+	}
+	timer := time.NewTimer(longest)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 // takeOut marks a machine that is to be replaced, and leads balancers to the others.
