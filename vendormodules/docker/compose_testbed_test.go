@@ -78,8 +78,8 @@ func TestCompose(t *testing.T) {
 			t.Fatalf("agency %s: %v\n%s", strings.Join(step.verb, " "), err, output)
 		}
 	}
-	machine := one.run(t, "ps", "-q", "--filter", "label=agency.name=web")
-	if logs := one.run(t, "logs", machine); logs != "hello from web" {
+	machine := one.run(t, "ps", "-q", "--filter", "label=agency.name=web-1")
+	if logs := one.run(t, "logs", machine); logs != "hello from web-1" {
 		t.Errorf("the machine prints %q", logs)
 	}
 	if output, err := c.client("remove", "-y", "hello"); err != nil || !strings.Contains(output, "hello is removed") {

@@ -1,12 +1,15 @@
 package docker
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
 	"gopkg.in/yaml.v3"
 
 	"github.com/cloud-agency/agency/descriptors"
+	"github.com/cloud-agency/agency/vendormodules"
+	"github.com/cloud-agency/agency/vendormodules/services"
 )
 
 func configured(t *testing.T, text string) (configuration, error) {
@@ -75,6 +78,20 @@ func TestIDsTellTypesAndKeys(t *testing.T) {
 	for _, text := range []string{"", "agency-compute-", "agency-compute-A", "web", id(descriptors.Cluster, "web")} {
 		if _, _, err := parseID(text); err == nil {
 			t.Errorf("%q is taken for one of ours", text)
+		}
+	}
+}
+
+func TestNoSecretIsTold(t *testing.T) {
+	const planted = "planted-private-key"
+	credential := services.Credential{}
+	for _, field := range []string{fieldCA, fieldCertificate, fieldKey, fieldSSHKey, fieldSSHHostKey, fieldRegistryPassword} {
+		credential[field] = services.NewSecret(planted)
+	}
+	for _, endpoint := range []string{"tcp://127.0.0.1:1", "ssh://agency@127.0.0.1:1"} {
+		_, _, err := dial(t.Context(), endpoint, credential)
+		if !errors.Is(err, vendormodules.ErrAuthentication) || strings.Contains(err.Error(), planted) {
+			t.Errorf("with a credential that makes no sense %s is reached with %v", endpoint, err)
 		}
 	}
 }
