@@ -8,9 +8,10 @@ import (
 	"github.com/cloud-agency/agency/vendormodules/openstack"
 	"github.com/cloud-agency/agency/vendormodules/ptc"
 	"github.com/cloud-agency/agency/vendormodules/simulated"
+	"github.com/cloud-agency/agency/vendormodules/vsphere"
 )
 
 // Kinds returns every kind of cloud, sorted by name.
 func Kinds() []vendormodules.Kind {
-	return []vendormodules.Kind{docker.Kind(), libvirt.Kind(), openstack.Kind(), ptc.Kind(), simulated.Kind()}
+	return []vendormodules.Kind{docker.Kind(), libvirt.Kind(), openstack.Kind(), ptc.Kind(), simulated.Kind(), vsphere.Kind()}
 }

@@ -1,0 +1,35 @@
+package vsphere_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/cloud-agency/agency/descriptors"
+	"github.com/cloud-agency/agency/descriptors/quantity"
+	"github.com/cloud-agency/agency/vendormodules"
+	"github.com/cloud-agency/agency/vendormodules/vendortest"
+)
+
+func TestConformance(t *testing.T) {
+	var center *vcenter
+	line := &vendortest.HTTPLine{}
+	vendortest.Run(t, vendortest.Provider{
+		Agency: agencyID, Against: "govmomi's simulator 0.53.0", Record: "conformance.json", Line: line,
+		Account: func(t *testing.T) vendortest.Account {
+			center = newVcenter(t)
+			return vendortest.Account{
+				Open:    func(t *testing.T) vendormodules.Module { return center.open(t, line, "") },
+				Listing: center.count,
+			}
+		},
+		Classes: map[descriptors.ResourceType]descriptors.Class{
+			descriptors.Compute: {Type: descriptors.Compute, Image: template, Cores: 1},
+			descriptors.Volume:  {Type: descriptors.Volume, Size: quantity.GiB},
+			descriptors.Network: {Type: descriptors.Network},
+		},
+		Wait: 20 * time.Second,
+		Credential: func(_ *testing.T, takes bool) {
+			center.password = map[bool]string{true: password, false: "another"}[takes]
+		},
+	})
+}
