@@ -119,7 +119,7 @@ func (t *tunnel) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 		if opened, err := t.connection.DialContext(ctx, "unix", t.socket); err == nil || ctx.Err() != nil {
 			return opened, err
 		}
-		t.connection.Close() // broken; a new one follows
+		t.connection.Close() //nolint:errcheck // broken; a new one follows
 		t.connection = nil
 	}
 	raw, err := (&net.Dialer{}).DialContext(ctx, "tcp", t.address)

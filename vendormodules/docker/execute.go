@@ -32,7 +32,7 @@ func (m *Module) Execute(
 	if err != nil {
 		return 0, failed(err, "execute in %s", id)
 	}
-	exit := 0
+	var exit int
 	if one.labels[labelRuns] == runsCommands {
 		token := rand.Text()
 		command.Arguments = script.Execute(token, command.Arguments)

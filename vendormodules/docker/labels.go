@@ -27,8 +27,6 @@ const (
 	labelCores, labelMemory, labelSize = "agency.cores", "agency.memory", "agency.size"
 	// labelPrivate marks a network that carries its members alone.
 	labelPrivate = "agency.private"
-	// labelCreated is when an image was made, which says nothing of that itself where it is a copy.
-	labelCreated = "agency.created"
 	// labelRuns says what a machine runs: by our script, or what its image runs by itself.
 	labelRuns = "agency.runs"
 	// labelApart marks a machine that was wanted apart from others of its class and could not be.
@@ -101,7 +99,7 @@ func addressesOf(labels map[string]string) []address {
 
 // usageOf is what a container was made with.
 func usageOf(labels map[string]string) vendormodules.Usage {
-	cores, _ := strconv.Atoi(labels[labelCores])                //nolint:errcheck // written by us, else nothing
-	memory, _ := strconv.ParseUint(labels[labelMemory], 10, 63) //nolint:errcheck // written by us, else nothing
+	cores, _ := strconv.Atoi(labels[labelCores])                // written by us, else nothing
+	memory, _ := strconv.ParseUint(labels[labelMemory], 10, 63) // written by us, else nothing
 	return vendormodules.Usage{Instances: 1, Cores: cores, Memory: quantity.Bytes(memory)}
 }

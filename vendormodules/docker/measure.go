@@ -50,10 +50,7 @@ func (m *Module) measure(ctx context.Context, one found) ([]value, error) {
 		return m.measureContainer(ctx, one)
 	case descriptors.Volume:
 		size, err := strconv.ParseFloat(one.labels[labelSize], 64)
-		if err != nil {
-			return nil, nil // of a label that somebody else wrote
-		}
-		return []value{{"size-bytes", size}}, nil
+		return []value{{"size-bytes", size}}, err
 	case descriptors.Network:
 		members := 0
 		for _, kind := range []descriptors.ResourceType{descriptors.Compute, descriptors.LoadBalancer} {

@@ -48,7 +48,7 @@ func selfSufficient(path string) error {
 	if err != nil {
 		return fmt.Errorf("balancers run the agency's program, which cannot be read: %w", err)
 	}
-	defer binary.Close() // only read
+	defer binary.Close() //nolint:errcheck // only read
 	for _, segment := range binary.Progs {
 		if segment.Type == elf.PT_INTERP {
 			return errors.New("balancers need an agency that is linked statically: make static, or say program in the configuration")

@@ -100,7 +100,7 @@ func (h *host) list(ctx context.Context, kind descriptors.ResourceType, labels .
 		var volumes client.VolumeListResult
 		volumes, err = engine.VolumeList(ctx, client.VolumeListOptions{Filters: filters})
 		for _, one := range volumes.Items {
-			created, _ := time.Parse(time.RFC3339, one.CreatedAt) //nolint:errcheck // shown as unknown
+			created, _ := time.Parse(time.RFC3339, one.CreatedAt) // shown as unknown
 			add(one.Labels, created, plain)
 		}
 	case descriptors.Network:
