@@ -106,6 +106,7 @@ func (m *Module) Describe() vendormodules.Description {
 func (m *Module) notes() []string {
 	notes := append(m.lacks.notes(),
 		"load-balancer: libvirt has none",
+		"rules are not enforced: whoever reaches a machine's network reaches all of its ports",
 		"a machine finds a volume that is attached while it runs as /dev/disk/by-id/virtio-SERIAL, and mounts it itself",
 	)
 	if len(m.hosts) == 1 {

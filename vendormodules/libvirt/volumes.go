@@ -31,6 +31,9 @@ func (h *host) makeVolume(ctx context.Context, of label, request vendormodules.R
 	if err != nil {
 		return err
 	}
+	if request.Snapshot != "" {
+		return fmt.Errorf("no volume is made of a snapshot here: %w", vendormodules.ErrUnsupported)
+	}
 	if request.Class.Size <= 0 {
 		return fmt.Errorf("a volume of %s: %w", request.Class.Size, vendormodules.ErrInvalid)
 	}
