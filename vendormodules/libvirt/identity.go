@@ -48,13 +48,16 @@ func uuidText(made libvirt.UUID) string {
 	return strings.Join([]string{text[:8], text[8:12], text[12:16], text[16:20], text[20:]}, "-")
 }
 
-// serialLength is that of a virtio disk.
-const serialLength = 20
+// serialLength is that of a virtio disk; those of volumes begin alike.
+const (
+	serialLength = 20
+	serialPrefix = "vol-"
+)
 
 // serial by which a machine knows a volume, as /dev/disk/by-id/virtio-SERIAL.
 func serial(volume string) string {
 	sum := sha256.Sum256([]byte(volume))
-	return "vol-" + hex.EncodeToString(sum[:])[:serialLength-len("vol-")]
+	return serialPrefix + hex.EncodeToString(sum[:])[:serialLength-len(serialPrefix)]
 }
 
 // label is what is kept at a host of a resource.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"path"
 	"strings"
+	"time"
 
 	"github.com/digitalocean/go-libvirt"
 	"libvirt.org/go/libvirtxml"
@@ -320,6 +321,52 @@ func (h *host) poolPath(ctx context.Context) (string, error) {
 	return definition.Target.Path, nil
 }
 
+// settleEvery is how often a machine that powers off is looked at.
+const settleEvery = 200 * time.Millisecond
+
+// settle lets a machine that has volumes power off before it is ended, for as long as a stop may take: what it has not
+// written to them yet would be lost.
+func (m *Module) settle(ctx context.Context, where *host, of machine) error {
+	if !of.active() || !of.hasVolumes() {
+		return nil
+	}
+	err := where.call(ctx, func(daemon *libvirt.Libvirt) error { return daemon.DomainShutdownFlags(of.domain, 0) })
+	if err != nil && !answers(err, libvirt.ErrOperationInvalid, libvirt.ErrNoSupport) {
+		return err
+	}
+	within, cancel := context.WithTimeout(ctx, time.Duration(m.configuration.StopWithin))
+	defer cancel()
+	ticker := time.NewTicker(settleEvery)
+	defer ticker.Stop()
+	for {
+		found, err := where.machine(within, of.metadata.Key)
+		if within.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil || !found.active() {
+			return err
+		}
+		select {
+		case <-ticker.C:
+		case <-within.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// hasVolumes says whether a machine has disks that outlive it.
+func (m machine) hasVolumes() bool {
+	if m.definition.Devices == nil {
+		return false
+	}
+	for _, one := range m.definition.Devices.Disks {
+		if strings.HasPrefix(one.Serial, serialPrefix) {
+			return true
+		}
+	}
+	return false
+}
+
 // deleteMachine ends a machine and removes what is its own, last of all its definition: until then it is listed.
 func (m *Module) deleteMachine(ctx context.Context, where *host, of id) error {
 	found, err := where.machine(ctx, of.key)
@@ -328,6 +375,9 @@ func (m *Module) deleteMachine(ctx context.Context, where *host, of id) error {
 	}
 	m.stops.forget(of.String())
 	m.since.forget(of.String())
+	if err := m.settle(ctx, where, found); err != nil {
+		return err
+	}
 	if found.active() {
 		err := where.call(ctx, func(daemon *libvirt.Libvirt) error { return daemon.DomainDestroyFlags(found.domain, 0) })
 		if err != nil && !answers(err, libvirt.ErrOperationInvalid) {
