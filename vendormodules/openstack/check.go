@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 
 	"github.com/gophercloud/gophercloud/v2"
+	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/tokens"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/cloud-agency/agency/descriptors"
@@ -64,8 +66,8 @@ func (m *Module) checkCredential(ctx context.Context, scope agency.Scope) error 
 // lacking is what the token itself says to be missing.
 func (m *Module) lacking(s *session) []string {
 	var lacks []string
-	_, isV2 := s.provider.GetAuthResult().(interface{ ExtractServiceCatalog() })
-	if s.project.ID == "" && !isV2 {
+	_, isV3 := s.provider.GetAuthResult().(tokens.CreateResult)
+	if s.project.ID == "" && isV3 {
 		lacks = append(lacks, "the credential is for no project; choose one, or an application credential, which has one")
 	}
 	names := make([]string, 0, len(s.roles))
@@ -115,7 +117,8 @@ func (m *Module) probes(s *session) []probe {
 
 // try asks, and says what right is missing; nothing if none is.
 func (p probe) try(ctx context.Context) (string, error) {
-	_, err := p.client.Get(ctx, p.client.ServiceURL(p.path...)+"?limit=1", nil, &gophercloud.RequestOpts{OkCodes: []int{200, 203, 300}})
+	_, _, err := gophercloud.ParseResponse(p.client.Get(ctx, p.client.ServiceURL(p.path...)+"?limit=1", nil,
+		&gophercloud.RequestOpts{OkCodes: []int{http.StatusOK, http.StatusNonAuthoritativeInfo}}))
 	err = translate(err)
 	if errors.Is(err, vendormodules.ErrAuthentication) {
 		return "the right " + p.right, nil

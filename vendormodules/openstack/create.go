@@ -115,17 +115,20 @@ func (m *Module) boot(
 	if networks != nil {
 		options.Networks = networks
 	}
+	hint, err := m.apart(ctx, s, request)
+	if err != nil {
+		return nil, err
+	}
 	if len(request.Class.Keys) == 0 {
-		return servers.Create(ctx, s.compute, options, nil).Extract()
+		return servers.Create(ctx, s.compute, options, hint).Extract()
 	}
 	pair := keypairs.CreateOpts{Name: request.Key, PublicKey: request.Class.Keys[0]}
 	if _, err := keypairs.Create(ctx, s.compute, pair).Extract(); err != nil && !errors.Is(translate(err), vendormodules.ErrConflict) {
 		return nil, err
 	}
-	made, err := servers.Create(ctx, s.compute, keypairs.CreateOptsExt{CreateOptsBuilder: options, KeyName: request.Key}, nil).Extract()
-	removal := gone(keypairs.Delete(context.WithoutCancel(ctx), s.compute, request.Key, nil).ExtractErr())
-	if err == nil && removal != nil {
-		return made, nil // a pair of no use, which costs nothing and goes with the machine
+	made, err := servers.Create(ctx, s.compute, keypairs.CreateOptsExt{CreateOptsBuilder: options, KeyName: request.Key}, hint).Extract()
+	if failure := gone(keypairs.Delete(context.WithoutCancel(ctx), s.compute, request.Key, nil).ExtractErr()); err != nil {
+		err = errors.Join(err, failure) // a pair that stays with a machine costs nothing, and goes with it
 	}
 	return made, err
 }

@@ -2,8 +2,11 @@ package openstack
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/url"
+
+	"github.com/gophercloud/gophercloud/v2"
 
 	"github.com/cloud-agency/agency/descriptors/quantity"
 	"github.com/cloud-agency/agency/vendormodules"
@@ -24,7 +27,7 @@ func measureByGnocchi(ctx context.Context, s *session, id string, told figures) 
 	var resource struct {
 		Metrics map[string]string `json:"metrics"`
 	}
-	_, err := s.metric.Get(ctx, s.metric.ServiceURL("resource", "generic", url.PathEscape(id)), &resource, nil)
+	_, _, err := gophercloud.ParseResponse(s.metric.Get(ctx, s.metric.ServiceURL("resource", "generic", url.PathEscape(id)), &resource, nil))
 	if errors.Is(translate(err), vendormodules.ErrNotFound) {
 		return nil
 	}
@@ -37,17 +40,19 @@ func measureByGnocchi(ctx context.Context, s *session, id string, told figures) 
 			continue
 		}
 		// Each measure is a time, the length of time that it stands for, and the value.
-		var measures [][3]any
+		var measures [][3]json.RawMessage
 		address := s.metric.ServiceURL("metric", url.PathEscape(metric), "measures") + "?aggregation=mean"
-		if _, err := s.metric.Get(ctx, address, &measures, nil); err != nil {
+		if _, _, err := gophercloud.ParseResponse(s.metric.Get(ctx, address, &measures, nil)); err != nil {
 			return err
 		}
 		if len(measures) == 0 {
 			continue
 		}
-		if value, is := measures[len(measures)-1][2].(float64); is && value >= 0 {
-			told[ours.metric] = value * ours.factor
+		var value float64
+		if err := json.Unmarshal(measures[len(measures)-1][2], &value); err != nil {
+			return err
 		}
+		told[ours.metric] = max(0, value) * ours.factor
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package openstack
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 
@@ -17,12 +18,10 @@ func (m *Module) inGroup(ctx context.Context, s *session, request vendormodules.
 	if !*m.configuration.SecurityGroups {
 		return work(nil)
 	}
-	select {
-	case m.grouping <- struct{}{}:
-		defer func() { <-m.grouping }()
-	case <-ctx.Done():
-		return ctx.Err()
+	if err := m.holdGroups(ctx); err != nil {
+		return err
 	}
+	defer m.releaseGroups()
 	existing, err := m.listGroups(ctx, s)
 	if err != nil {
 		return err
@@ -37,6 +36,23 @@ func (m *Module) inGroup(ctx context.Context, s *session, request vendormodules.
 	return work([]string{own.ID})
 }
 
+// holdGroups keeps others from changing groups until they are released.
+func (m *Module) holdGroups(ctx context.Context) error {
+	select {
+	case m.grouping <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (m *Module) releaseGroups() { <-m.grouping }
+
+// groupName is unique in a project that several agencies may share.
+func groupName(tags vendormodules.Tags, class string) string {
+	return strings.Join([]string{tags.Agency, tags.Deployment, class}, "/")
+}
+
 func (m *Module) listGroups(ctx context.Context, s *session) ([]groups.SecGroup, error) {
 	pages, err := groups.List(s.network, groups.ListOpts{}).AllPages(ctx)
 	if err != nil {
@@ -49,7 +65,7 @@ func (m *Module) listGroups(ctx context.Context, s *session) ([]groups.SecGroup,
 // ensureGroup finds or makes the group of a class of a deployment.
 func (m *Module) ensureGroup(ctx context.Context, s *session, existing *[]groups.SecGroup, tags vendormodules.Tags, class string) (groups.SecGroup, error) {
 	of := identity{Tags: vendormodules.Tags{Agency: tags.Agency, Deployment: tags.Deployment, Class: class}}
-	name := strings.Join([]string{tags.Agency, tags.Deployment, class}, "/")
+	name := groupName(tags, class)
 	for _, one := range *existing {
 		if one.Name == name {
 			return one, nil
@@ -140,12 +156,10 @@ func (m *Module) sweepGroups(ctx context.Context, s *session) error {
 	if s.network == nil || !*m.configuration.SecurityGroups {
 		return nil
 	}
-	select {
-	case m.grouping <- struct{}{}:
-		defer func() { <-m.grouping }()
-	case <-ctx.Done():
-		return ctx.Err()
+	if err := m.holdGroups(ctx); err != nil {
+		return err
 	}
+	defer m.releaseGroups()
 	existing, err := m.listGroups(ctx, s)
 	if err != nil || len(existing) == 0 {
 		return err
@@ -158,11 +172,24 @@ func (m *Module) sweepGroups(ctx context.Context, s *session) error {
 	for _, port := range ports {
 		used[readDescription(port.Name, port.Description).Tags.Deployment] = true
 	}
+	idle := map[string]bool{}
 	for _, one := range existing {
-		if used[readDescription(one.Name, one.Description).Tags.Deployment] {
+		if !used[readDescription(one.Name, one.Description).Tags.Deployment] {
+			idle[one.Name] = true
+		}
+	}
+	if len(idle) == 0 {
+		return nil
+	}
+	if err := sweepServerGroups(ctx, s, idle); err != nil {
+		return err // the others stay, so that these are looked for again
+	}
+	for _, one := range existing {
+		if !idle[one.Name] {
 			continue
 		}
-		if err := gone(groups.Delete(ctx, s.network, one.ID).ExtractErr()); err != nil {
+		err := translate(groups.Delete(ctx, s.network, one.ID).ExtractErr())
+		if gone(err) != nil && !errors.Is(err, vendormodules.ErrConflict) { // somebody else's port is in it
 			return err
 		}
 	}

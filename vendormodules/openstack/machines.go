@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/keypairs"
 	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/servers"
 	"golang.org/x/sync/errgroup"
 
@@ -147,6 +148,11 @@ func (m *Module) removeMachine(ctx context.Context, s *session, id string) error
 	}
 	if machineState(found) == vendormodules.ResourceDeleting {
 		return nil
+	}
+	if found.KeyName == found.Name {
+		if err := gone(keypairs.Delete(ctx, s.compute, found.KeyName, nil).ExtractErr()); err != nil {
+			return err
+		}
 	}
 	if err := servers.Delete(ctx, s.compute, id).ExtractErr(); err != nil {
 		return err

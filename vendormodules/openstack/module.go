@@ -110,7 +110,12 @@ func (m *Module) Describe() vendormodules.Description {
 		Notes: []string{
 			"execute: a machine is reached by SSH, with the keys of its class",
 			"files: they are brought into a machine as it is created",
+			"machines that are to be apart are on different hosts as far as there are hosts",
+			"a snapshot is a volume of its own, and costs as much",
 		},
+	}
+	if !*c.SecurityGroups {
+		description.Notes = append(description.Notes, "no rules: the cloud is said to have no security groups")
 	}
 	if fields := c.credentialFields(); len(fields) > 0 {
 		description.Credentials = map[descriptors.ResourceType][]vendormodules.CredentialField{}

@@ -112,7 +112,7 @@ func (m *Module) createNetwork(ctx context.Context, s *session, request vendormo
 
 // complete makes what a network lacks.
 func (m *Module) complete(ctx context.Context, s *session, network networks.Network, request vendormodules.Request) (networks.Network, error) {
-	subnet := ""
+	var subnet string
 	if len(network.Subnets) > 0 {
 		subnet = network.Subnets[0]
 	} else {

@@ -1,6 +1,8 @@
 package openstack_test
 
 import (
+	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -8,6 +10,7 @@ import (
 
 	"github.com/cloud-agency/agency/vendormodules"
 	"github.com/cloud-agency/agency/vendormodules/openstack"
+	"github.com/cloud-agency/agency/vendormodules/services"
 )
 
 const testbedConfiguration = `{
@@ -63,5 +66,69 @@ func TestTokenIsRenewed(t *testing.T) {
 	must(t, err)
 	if logins := transport.logins(); logins != 2 || refuse {
 		t.Errorf("%d logins, and there should be one more than the first", logins)
+	}
+}
+
+// TestRulesReachTheCloud looks at the requests that made the machine's group.
+func TestRulesReachTheCloud(t *testing.T) {
+	module, transport := replayed(t, "machine")
+	machineScenario(t, module)
+	var rules string
+	for _, one := range transport.asked {
+		if one.Method == http.MethodPost && one.URL == ":9696/v2.0/security-group-rules" {
+			rules += one.Body
+		}
+	}
+	for _, part := range []string{
+		`"port_range_min":8080`, `"remote_ip_prefix":"0.0.0.0/0"`, `"port_range_min":5432`, `"remote_group_id":`,
+	} {
+		if !strings.Contains(rules, part) {
+			t.Errorf("the rules are asked for without %s: %s", part, rules)
+		}
+	}
+	if strings.Contains(rules, `"direction":"egress"`) {
+		t.Errorf("what goes out is nobody's business: %s", rules)
+	}
+	if groups := transport.count("POST :9696/v2.0/security-groups"); groups != 2 {
+		t.Errorf("%d groups are made, and should be one for each of two classes", groups)
+	}
+}
+
+// TestSecretsStayHidden has every way of signing in refused, and searches all that is said of it.
+func TestSecretsStayHidden(t *testing.T) {
+	for name, of := range map[string]struct {
+		configuration string
+		credential    stored
+	}{
+		"a password": {testbedConfiguration, stored{"username": "demo", "password": planted}},
+		"an application credential": {"{auth-url: http://127.0.0.1:5000/v3}", stored{
+			"application-credential-id": "an-id", "application-credential-secret": planted,
+		}},
+		"a clouds.yaml": {"{sign-in: clouds.yaml, cloud: mine}", stored{
+			"clouds.yaml": "clouds: {mine: {auth: {auth_url: http://127.0.0.1:5000/v3, username: demo, password: " + planted + ", project_name: demo}}}",
+		}},
+		"a clouds.yaml that is none":        {"{sign-in: clouds.yaml, cloud: mine}", stored{"clouds.yaml": planted + ": [" + planted}},
+		"a clouds.yaml of another cloud":    {"{sign-in: clouds.yaml, cloud: mine}", stored{"clouds.yaml": "clouds: {" + planted + ": {}}"}},
+		"a password that is repeated to us": {testbedConfiguration, stored{"username": "demo", "password": planted}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			transport := &recorded{instead: func(*http.Request) *http.Response {
+				return answer(http.StatusUnauthorized, `{"error": {"code": 401, "message": "Value: `+planted+` is not what it should be"}}`)
+			}}
+			module, err := openstack.New(parsed(t, of.configuration), vendormodules.Environment{
+				Vendor: "testbed", Agency: agencyID, Credentials: of.credential, HTTP: transport,
+			})
+			must(t, err)
+			_, listing := module.List(t.Context())
+			check := module.CheckCredential(t.Context(), services.Scope{Vendor: "testbed"})
+			for _, err := range []error{listing, check} {
+				if !errors.Is(err, vendormodules.ErrAuthentication) {
+					t.Errorf("the error is %v, and should wrap %q", err, vendormodules.ErrAuthentication)
+				}
+				if text := fmt.Sprintf("%v %+v %#v", err, err, module.Describe()); strings.Contains(text, planted) {
+					t.Errorf("the secret is in %s", text)
+				}
+			}
+		})
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -143,7 +144,7 @@ func (m *Module) signIn(ctx context.Context, credential agency.Credential) (*ses
 	provider.ReauthBeforeTokenExpiration = renewBefore
 	options.AllowReauth = true
 	if err := openstack.Authenticate(ctx, provider, options); err != nil {
-		return nil, fmt.Errorf("sign in at %s: %w", options.IdentityEndpoint, translate(err))
+		return nil, fmt.Errorf("sign in at %s: %w", options.IdentityEndpoint, unsigned(err))
 	}
 	opened := &session{provider: provider}
 	if result, is := provider.GetAuthResult().(tokens.CreateResult); is { // Keystone v2 answers otherwise
@@ -162,6 +163,17 @@ func (m *Module) signIn(ctx context.Context, credential agency.Credential) (*ses
 		}
 	}
 	return opened, m.locate(opened, endpoints)
+}
+
+// unsigned translates why somebody is not signed in: what neither the cloud nor the line to it says, the SDK has against
+// the credential.
+func unsigned(err error) error {
+	var answer gophercloud.ErrUnexpectedResponseCode
+	var lost *url.Error
+	if errors.As(err, &answer) || errors.As(err, &lost) || contractual(err) {
+		return translate(err)
+	}
+	return fmt.Errorf("%w: %w", vendormodules.ErrAuthentication, err)
 }
 
 // signInOptions are what a credential and the configuration say together.
@@ -201,6 +213,12 @@ func (m *Module) cloudsOptions(credential agency.Credential) (
 	options, endpoints, encryption, err := clouds.Parse(where, clouds.WithCloudName(c.Cloud), clouds.WithRegion(c.Region), clouds.WithEndpointType(c.Interface))
 	if err != nil || options.IdentityEndpoint == "" {
 		return options, endpoints, nil, fmt.Errorf("the clouds.yaml cannot be read, or has no cloud %q with an auth_url: %w", c.Cloud, vendormodules.ErrAuthentication)
+	}
+	if options.Username != "" && options.DomainID == "" && options.DomainName == "" {
+		options.DomainName = c.UserDomain
+	}
+	if scope := options.Scope; scope != nil && scope.ProjectName != "" && scope.DomainID == "" && scope.DomainName == "" {
+		scope.DomainName = c.ProjectDomain
 	}
 	transport = m.environment.HTTP
 	if encryption != nil && (encryption.RootCAs != nil || len(encryption.Certificates) > 0 || encryption.InsecureSkipVerify) {

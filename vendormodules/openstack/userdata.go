@@ -30,8 +30,9 @@ func userData(request vendormodules.Request, joined []place, made []ports.Port) 
 			continue
 		}
 		network := cloudinit.Network{Name: on.class}
+		// Without an address, or with one that is none, the machine looks itself.
 		if fixed := made[index].FixedIPs; len(fixed) > 0 {
-			network.Address, _ = netip.ParseAddr(fixed[0].IPAddress) //nolint:errcheck // the machine looks itself then
+			network.Address, _ = netip.ParseAddr(fixed[0].IPAddress)
 		}
 		machine.Networks = append(machine.Networks, network)
 	}
