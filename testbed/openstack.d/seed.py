@@ -10,7 +10,8 @@ def identity():
     roles = {r.name: r for r in keystone.roles()}
     for name in ('service', 'load-balancer_member'):
         roles[name] = roles.get(name) or keystone.create_role(name=name)
-    for name, grants in (('service', ['admin', 'service']), ('demo', ['member', 'load-balancer_member'])):
+    member = ['member', 'load-balancer_member']
+    for name, grants in (('service', ['admin', 'service']), ('demo', member), ('suite', member)):
         project = keystone.find_project(name) or keystone.create_project(name=name, domain_id='default')
         user = keystone.find_user(name) or keystone.create_user(
             name=name, password=password, domain_id='default', default_project_id=project.id)
@@ -28,7 +29,6 @@ def identity():
                                          url='http://%s:%s' % (ip, path))
 
 def resources():
-    demo = openstack.connect(cloud='testbed')
     if not cloud.image.find_image('tiny'):
         cloud.image.create_image(name='tiny', data=b'\0' * 1024 * 1024, disk_format='raw', container_format='bare',
                                  visibility='public', min_disk=1, validate_checksum=False)
@@ -42,12 +42,14 @@ def resources():
             public = net.create_network(name='public', is_router_external=True, provider_network_type='flat',
                                         provider_physical_network='public')
             net.create_subnet(network_id=public.id, name='public', ip_version=4, cidr='203.0.113.0/24', is_dhcp_enabled=False)
-        if not demo.network.find_network('private'):
-            private = demo.network.create_network(name='private')
-            subnet = demo.network.create_subnet(network_id=private.id, name='private', ip_version=4, cidr='10.0.0.0/24')
-            router = demo.network.create_router(
-                name='router', external_gateway_info={'network_id': demo.network.find_network('public').id})
-            demo.network.add_interface_to_router(router, subnet_id=subnet.id)
+        for user in ('testbed', 'testbed-suite'):
+            network = openstack.connect(cloud=user).network
+            if not any(network.networks(name='private')):
+                private = network.create_network(name='private')
+                subnet = network.create_subnet(network_id=private.id, name='private', ip_version=4, cidr='10.0.0.0/24')
+                router = network.create_router(
+                    name='router', external_gateway_info={'network_id': network.find_network('public').id})
+                network.add_interface_to_router(router, subnet_id=subnet.id)
     deadline = time.time() + 120
     while 'nova' in services and not list(cloud.compute.hypervisors()):
         if time.time() > deadline:

@@ -72,7 +72,7 @@ func BenchmarkVolume(b *testing.B) {
 	})
 	b.Run("module", func(b *testing.B) {
 		counted := &counter{}
-		module := open(b, testbedConfiguration, demo(), counted)
+		module := open(b, suiteConfiguration, suite(), counted)
 		for number := 0; b.Loop(); number++ {
 			asked := request(descriptors.Volume, fmt.Sprintf("bench-%d", number))
 			asked.Class.Size = quantity.GiB
@@ -114,7 +114,7 @@ func BenchmarkMachine(b *testing.B) {
 	})
 	b.Run("module", func(b *testing.B) {
 		counted := &counter{}
-		module := open(b, testbedConfiguration, demo(), counted)
+		module := open(b, suiteConfiguration, suite(), counted)
 		for number := 0; b.Loop(); number++ {
 			made, err := module.Create(b.Context(), request(descriptors.Compute, fmt.Sprintf("bench-%d", number)))
 			must(b, err)
@@ -134,7 +134,7 @@ func BenchmarkList(b *testing.B) {
 	})
 	b.Run("module-everything", func(b *testing.B) {
 		counted := &counter{}
-		module := open(b, testbedConfiguration, demo(), counted)
+		module := open(b, suiteConfiguration, suite(), counted)
 		for b.Loop() {
 			_, err := module.List(b.Context())
 			must(b, err)

@@ -12,14 +12,14 @@ import (
 )
 
 func TestConformance(t *testing.T) {
-	other, credential, line := newIndependent(t), demo(), &vendortest.HTTPLine{Changes: changes}
+	other, credential, line := newIndependent(t), suite(), &vendortest.HTTPLine{Changes: changes}
 	empty(t, other)
 	vendortest.Run(t, vendortest.Provider{
 		Agency: agencyID,
 		Account: func(t *testing.T) vendortest.Account {
 			return vendortest.Account{
 				Open: func(t *testing.T) vendormodules.Module {
-					return open(t, testbedConfiguration, credential, line)
+					return open(t, suiteConfiguration, credential, line)
 				},
 				Listing: func(t *testing.T) int { return independent{t, other.clients}.count() },
 			}

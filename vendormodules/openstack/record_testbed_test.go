@@ -71,7 +71,7 @@ func TestRecord(t *testing.T) {
 	for name, hold := range scenarios {
 		t.Run(name, func(t *testing.T) {
 			recorder := &recorder{}
-			module := open(t, testbedConfiguration, demo(), recorder)
+			module := open(t, suiteConfiguration, suite(), recorder)
 			hold(t, module)
 			must(t, module.Close())
 			if os.Getenv("UPDATE_RECORDS") == "" {

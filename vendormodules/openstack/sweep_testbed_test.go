@@ -22,7 +22,7 @@ func TestWhatIsLeftIsSwept(t *testing.T) {
 	other := newIndependent(t)
 	empty(t, other)
 	cut := &cutting{at: "/v2.1/servers"}
-	module := open(t, testbedConfiguration, demo(), cut)
+	module := open(t, suiteConfiguration, suite(), cut)
 	asked := request(descriptors.Compute, "cut-short")
 	asked.Class.Ports = []int{8080} // so that it has a floating address
 	if _, err := module.Create(t.Context(), asked); !errors.Is(err, vendormodules.ErrTransient) {
@@ -35,8 +35,8 @@ func TestWhatIsLeftIsSwept(t *testing.T) {
 	if err != nil || len(listed) != 0 {
 		t.Errorf("at once the list has %+v (%v): it might yet be completed", listed, err)
 	}
-	later, err := openstack.New(parsed(t, testbedConfiguration), vendormodules.Environment{
-		Vendor: "testbed", Agency: agencyID, Credentials: demo(), HTTP: http.DefaultTransport,
+	later, err := openstack.New(parsed(t, suiteConfiguration), vendormodules.Environment{
+		Vendor: "testbed", Agency: agencyID, Credentials: suite(), HTTP: http.DefaultTransport,
 		Now: func() time.Time { return time.Now().Add(10 * time.Minute) },
 	})
 	must(t, err)
@@ -69,7 +69,7 @@ func (c *cutting) RoundTrip(request *http.Request) (*http.Response, error) {
 func TestResizing(t *testing.T) {
 	other := newIndependent(t)
 	empty(t, other)
-	module := open(t, testbedConfiguration, demo(), http.DefaultTransport)
+	module := open(t, suiteConfiguration, suite(), http.DefaultTransport)
 	asked := request(descriptors.Volume, "resized-volume")
 	asked.Class.Size = quantity.GiB
 	volume, err := module.Create(t.Context(), asked)

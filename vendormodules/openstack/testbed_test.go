@@ -35,7 +35,7 @@ func cloudsFile() string {
 	return filepath.Join(directory, "openstack", "clouds.yaml")
 }
 
-// open opens a module on the testbed's project demo. Who opens it closes it.
+// open opens a module on the testbed's project suite. Who opens it closes it.
 func open(t testing.TB, configuration string, credential stored, transport http.RoundTripper) *openstack.Module {
 	t.Helper()
 	module, err := openstack.New(parsed(t, configuration), vendormodules.Environment{
@@ -46,8 +46,8 @@ func open(t testing.TB, configuration string, credential stored, transport http.
 	return module
 }
 
-// demo is the testbed's user.
-func demo() stored { return stored{"username": "demo", "password": "testbed"} }
+// suite is the testbed's user for this suite alone.
+func suite() stored { return stored{"username": "suite", "password": "testbed"} }
 
 // independent is another client of the same project, which knows nothing of the module.
 type independent struct {
@@ -66,7 +66,7 @@ func newIndependent(t *testing.T) independent { return independent{t, newClients
 // newClients are the SDK's own.
 func newClients(t testing.TB) map[string]*gophercloud.ServiceClient {
 	t.Helper()
-	options, endpoints, encryption, err := clouds.Parse(clouds.WithLocations(cloudsFile()), clouds.WithCloudName("testbed"))
+	options, endpoints, encryption, err := clouds.Parse(clouds.WithLocations(cloudsFile()), clouds.WithCloudName("testbed-suite"))
 	must(t, err)
 	provider, err := config.NewProviderClient(context.Background(), options, config.WithTLSConfig(encryption))
 	must(t, err)
@@ -133,7 +133,7 @@ var came = []string{"private", "public", "router", "default", "tiny"}
 // empty removes what an earlier run left that was cut short.
 func empty(t *testing.T, other independent) {
 	t.Helper()
-	module := open(t, testbedConfiguration, demo(), http.DefaultTransport)
+	module := open(t, suiteConfiguration, suite(), http.DefaultTransport)
 	vendortest.Eventually(t, wait, "the project is empty", func() error {
 		listed, err := module.List(t.Context())
 		for _, one := range listed {
@@ -182,3 +182,6 @@ func (i independent) fetch() func(context.Context, vendormodules.Resource, descr
 func changes(request *http.Request) bool {
 	return request.Method != http.MethodGet && request.Method != http.MethodHead && !strings.HasSuffix(request.URL.Path, "/auth/tokens")
 }
+
+// suiteConfiguration is that of the project suite.
+var suiteConfiguration = strings.Replace(testbedConfiguration, "project: demo", "project: suite", 1)
