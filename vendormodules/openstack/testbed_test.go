@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -20,7 +19,6 @@ import (
 	"github.com/gophercloud/gophercloud/v2/openstack/config"
 	"github.com/gophercloud/gophercloud/v2/openstack/config/clouds"
 
-	"github.com/cloud-agency/agency/descriptors"
 	"github.com/cloud-agency/agency/vendormodules"
 	"github.com/cloud-agency/agency/vendormodules/openstack"
 	"github.com/cloud-agency/agency/vendormodules/vendortest"
@@ -147,35 +145,6 @@ func empty(t *testing.T, other independent) {
 		return err
 	})
 	must(t, module.Close())
-}
-
-// target is an address that a balancer may be told of. Nothing listens there: no packet is forwarded in the testbed.
-func target(_ *testing.T, name string) vendormodules.Target {
-	sum := crc32.ChecksumIEEE([]byte(name))
-	return vendormodules.Target{Name: name, Address: fmt.Sprintf("10.0.0.%d", 2+sum%250), Port: 8080}
-}
-
-// fetch names in turn the members that Octavia has set up for a balancer, as its proxy would ask them.
-func (i independent) fetch() func(context.Context, vendormodules.Resource, descriptors.Class) (string, error) {
-	turn := 0
-	return func(_ context.Context, balancer vendormodules.Resource, _ descriptors.Class) (string, error) {
-		var names []string
-		for _, pool := range list(i, i.clients["balancer"], "lbaas/pools") {
-			if pool["name"] != balancer.Key {
-				continue
-			}
-			for _, member := range list(i, i.clients["balancer"], "lbaas/pools/"+pool["id"].(string)+"/members") {
-				if member["provisioning_status"] == "ACTIVE" {
-					names = append(names, member["name"].(string))
-				}
-			}
-		}
-		if len(names) == 0 {
-			return "", fmt.Errorf("balancer %s has no members that are set up", balancer.ID)
-		}
-		turn++
-		return names[turn%len(names)], nil
-	}
 }
 
 // changes says whether a request changes something: to sign in does not.
