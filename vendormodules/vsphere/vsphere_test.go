@@ -2,6 +2,7 @@ package vsphere_test
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -9,6 +10,7 @@ import (
 	"github.com/vmware/govmomi/find"
 	"github.com/vmware/govmomi/property"
 	"github.com/vmware/govmomi/session"
+	"github.com/vmware/govmomi/simulator"
 	"github.com/vmware/govmomi/vim25/mo"
 	"github.com/vmware/govmomi/vim25/types"
 	"gopkg.in/yaml.v3"
@@ -246,5 +248,26 @@ colour: red
 		if !strings.Contains(err.Error(), part) {
 			t.Errorf("nothing is said of %q in\n%v", part, err)
 		}
+	}
+}
+
+// A credential whose user lacks a right is not taken, and the right is named with what it is lacked on.
+func TestTheMissingPrivilegeIsNamed(t *testing.T) {
+	const lacked = "VirtualMachine.Provisioning.Clone"
+	center := newVcenter(t)
+	module, scope := center.open(t, nil, ""), services.Scope{Vendor: "vsphere"}
+	must(t, module.CheckCredential(t.Context(), scope))
+	if count := center.count(t); count != 0 {
+		t.Errorf("the try has made %d things", count)
+	}
+	authorization := center.model.Service.Context.Map.Get(*center.client(t).ServiceContent.AuthorizationManager)
+	roles := authorization.(*simulator.AuthorizationManager).RoleList
+	for index := range roles {
+		roles[index].Privilege = slices.DeleteFunc(slices.Clone(roles[index].Privilege), func(one string) bool { return one == lacked })
+	}
+	err := module.CheckCredential(t.Context(), scope)
+	wants(t, err, vendormodules.ErrAuthentication)
+	if err == nil || !strings.Contains(err.Error(), "it lacks the privileges "+lacked+" on the folder") {
+		t.Errorf("it says %v", err)
 	}
 }
