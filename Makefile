@@ -9,7 +9,7 @@ COUNT   ?= 5
 
 .DEFAULT_GOAL := help
 .PHONY: help build static image demo test check lint tidy-check generate bench crash-test foreign-vendor-test \
-	testbed-up testbed-down conformance fuzz clean
+	testbed-up testbed-down conformance bench-mediation fuzz clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-20s %s\n", $$1, $$2}'
@@ -58,8 +58,11 @@ testbed-down: ## Stop what testbed-up started
 	@testbed/all down
 
 conformance: build ## Put every module through the suite, against the testbed too, and print a table
-	@$(GO) test -tags testbed -count 1 -p 1 -timeout 40m -json -run Conformance ./vendormodules/... \
+	@$(GO) test -tags testbed -count 1 -p 1 -timeout 40m -json ./vendormodules/... \
 		| $(GO) run ./vendormodules/vendortest/summary
+
+bench-mediation: ## What the agency adds to the clouds of the testbed: SDK, module, agency, Libcloud in one run (RUNS=30)
+	$(GO) test -tags testbed -count 1 -timeout 90m -run '^TestMediation' -v ./agents/vendor -runs $(or $(RUNS),30)
 
 fuzz: ## Fuzz every decoder for a while (FUZZTIME=20s each)
 	@.ci/fuzz $(or $(FUZZTIME),20s)
