@@ -16,7 +16,6 @@ import (
 	"github.com/cloud-agency/agency/agents/store"
 	"github.com/cloud-agency/agency/agents/vendor"
 	"github.com/cloud-agency/agency/vendormodules"
-	"github.com/cloud-agency/agency/vendormodules/decorators"
 	"github.com/cloud-agency/agency/vendormodules/services"
 )
 
@@ -24,11 +23,14 @@ import (
 type Account struct {
 	// Name of the vendor, Module the kind of its cloud.
 	Name, Module string
-	// Configuration is the module's own part: all but the module's name.
+	// Configuration is the module's own part: all but the module's name and the limits.
 	Configuration *yaml.Node
+	// Limits of what the agent asks the cloud for, the same for every module.
+	Limits Limits
 }
 
-// ReadAccount takes the module's name out of a vendor's part of a configuration, of which the rest is the module's.
+// ReadAccount takes the module's name and the limits out of a vendor's part of a configuration, of which the rest is the
+// module's. The error is descriptors.Faults where the limits are wrong.
 func ReadAccount(name string, node *yaml.Node) (Account, error) {
 	if node.Kind != yaml.MappingNode {
 		return Account{}, errors.New("write a mapping such as { module: ptc }")
@@ -37,8 +39,15 @@ func ReadAccount(name string, node *yaml.Node) (Account, error) {
 	rest.Content = nil
 	account := Account{Name: name, Configuration: &rest}
 	for i := 0; i+1 < len(node.Content); i += 2 {
-		if node.Content[i].Value == "module" {
+		switch node.Content[i].Value {
+		case "module":
 			account.Module = node.Content[i+1].Value
+			continue
+		case "limits":
+			var err error
+			if account.Limits, err = readLimits(node.Content[i+1]); err != nil {
+				return account, err
+			}
 			continue
 		}
 		rest.Content = append(rest.Content, node.Content[i], node.Content[i+1])
@@ -77,7 +86,7 @@ func New(
 	}
 	agent, err = vendor.New(vendor.Options{
 		Peer: place.Peer, Store: place.Store, Module: module, Vault: vault, Log: place.Log,
-		Decorators:     decorators.Options{Log: place.Log.Named(account.Module), Scrub: place.Scrubber.Text},
+		Decorators:     account.Limits.decorators(place.Log.Named(account.Module), place.Scrubber.Text),
 		Directory:      filepath.Join(place.Directory, "work"),
 		OfferValidity:  place.OfferValidity,
 		ReconcileEvery: place.ReconcileEvery,

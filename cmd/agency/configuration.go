@@ -140,7 +140,12 @@ func (c configuration) vendors() ([]standalone.Account, descriptors.Faults) {
 			path += ".module"
 			err = fmt.Errorf("%q is not a module; there is %s", vendor.Module, strings.Join(moduleNames(), ", "))
 		}
-		if err != nil {
+		var wrong *wrongFile
+		switch {
+		case errors.As(inFile(c.file, name, err), &wrong):
+			faults = append(faults, wrong.faults...)
+			continue
+		case err != nil:
 			faults = append(faults, c.positions.Fault(path, "%s", err))
 			continue
 		}
