@@ -13,7 +13,10 @@ import (
 	"github.com/cloud-agency/agency/vendormodules"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// Connections that are kept for the next call are the transport's, not the module's.
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("net/http.(*persistConn).readLoop"), goleak.IgnoreAnyFunction("net/http.(*persistConn).writeLoop"))
+}
 
 // answers are what the testbed said, and where it says nothing of the kind, what the services' source says.
 var answers = map[string]struct {
