@@ -62,11 +62,11 @@ func (a *Agent) ensure(ctx context.Context, target *deployment, class string, in
 	return a.give(ctx, target, one, content, uses...)
 }
 
-// current is an instance and its record as it is now.
-func (d *deployment) current(one *instance) (*instance, instanceRecord) {
+// current is an instance's record as it is now.
+func (d *deployment) current(one *instance) instanceRecord {
 	d.mutex.Lock()
 	defer d.mutex.Unlock()
-	return one, one.instanceRecord
+	return one.instanceRecord
 }
 
 // newest is the instance of an index that counts, and its record as it is now.

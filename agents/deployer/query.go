@@ -40,7 +40,11 @@ func (a *Agent) statuses(page *proto.Page) iter.Seq2[proto.DeploymentStatus, err
 		place := func(one *deployment) string {
 			return placeOf(proto.DeploymentStatus{Descriptor: one.snapshot().Descriptor})
 		}
-		for one := range proto.Rest(page, place, a.all()) {
+		for one, err := range proto.Rest(page, place, a.all()) {
+			if err != nil {
+				yield(proto.DeploymentStatus{}, err)
+				return
+			}
 			if status := a.status(one); status.State != descriptors.DeploymentRemoved && !yield(status, nil) {
 				return
 			}

@@ -76,7 +76,7 @@ func (a *Agent) deleteOne(ctx context.Context, target *deployment, one *instance
 // findUnrecorded returns an error if a vendor shows resources of an instance's class that are in none of its records, or
 // cannot say.
 func (a *Agent) findUnrecorded(ctx context.Context, target *deployment, one *instance) error {
-	_, record := target.current(one)
+	record := target.current(one)
 	vendor := record.Status.Vendor
 	resources, err := a.resourcesAt(ctx, vendor, one.Ref.Deployment)
 	if err != nil {

@@ -115,7 +115,7 @@ func (a *Agent) takeOut(ctx context.Context, target *deployment, one *instance) 
 
 // adjust brings an instance that goes on to what the descriptor has of it: its size, and the agreement that it is under.
 func (a *Agent) adjust(ctx context.Context, target *deployment, one *instance) error {
-	_, record := target.current(one)
+	record := target.current(one)
 	if err := a.keepAsIs(ctx, target, one, record); err != nil {
 		return err
 	}
@@ -168,7 +168,7 @@ func (a *Agent) upToDate(ctx context.Context, target *deployment, one *instance)
 
 // renew replaces an instance that cannot be changed as it is. A volume is not: what is on it would be lost.
 func (a *Agent) renew(ctx context.Context, target *deployment, one *instance, cause sla.Refusal) error {
-	_, record := target.current(one)
+	record := target.current(one)
 	if record.Status.Type == descriptors.Volume {
 		cause.Message += "; it is left as it is, for what is on it"
 		return cause
@@ -215,7 +215,7 @@ func (a *Agent) resizeStopped(ctx context.Context, target *deployment, one *inst
 	case err == nil && started == nil:
 		return a.upToDate(ctx, target, one)
 	case started == nil:
-		_, record := target.current(one)
+		record := target.current(one)
 		return errors.Join(err, a.keepAsIs(ctx, target, one, record))
 	}
 	return errors.Join(err, started)

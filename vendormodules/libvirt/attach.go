@@ -47,7 +47,7 @@ func (m *Module) Detach(ctx context.Context, volume, machineID string) error {
 		if err != nil {
 			return err
 		}
-		file, _, err := where.file(ctx, found.volume.Name)
+		file, err := where.file(ctx, found.volume.Name)
 		if err != nil {
 			return err
 		}

@@ -46,7 +46,7 @@ func (h *host) images(ctx context.Context) ([]catalogue.Image, error) {
 
 // planImage finds what a machine begins with: a kernel, an image that was made of a machine, or one of the pool.
 func (m *Module) planImage(ctx context.Context, where *host, request vendormodules.Request, pool string, plan *blueprintFor) error {
-	name := ""
+	var name string
 	if request.Image != "" {
 		_, read, err := m.locate(request.Image)
 		if err != nil {

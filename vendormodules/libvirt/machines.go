@@ -204,7 +204,7 @@ func (m *Module) free(ctx context.Context, where *host, volumeID, key string) (a
 	if err != nil {
 		return attachment{}, err
 	}
-	file, _, err := where.file(ctx, found.volume.Name)
+	file, err := where.file(ctx, found.volume.Name)
 	if err != nil {
 		return attachment{}, err
 	}

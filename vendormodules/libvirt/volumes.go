@@ -8,7 +8,6 @@ import (
 	"github.com/digitalocean/go-libvirt"
 	"libvirt.org/go/libvirtxml"
 
-	"github.com/cloud-agency/agency/descriptors/quantity"
 	"github.com/cloud-agency/agency/vendormodules"
 )
 
@@ -68,8 +67,8 @@ func (h *host) addVolume(ctx context.Context, wanted libvirtxml.StorageVolume) e
 	})
 }
 
-// file is the path of a storage volume, and its size in bytes.
-func (h *host) file(ctx context.Context, name string) (path string, size quantity.Bytes, err error) {
+// file is the path of a storage volume.
+func (h *host) file(ctx context.Context, name string) (path string, err error) {
 	err = h.call(ctx, func(daemon *libvirt.Libvirt) error {
 		pool, err := daemon.StoragePoolLookupByName(h.pool)
 		if err != nil {
@@ -79,14 +78,10 @@ func (h *host) file(ctx context.Context, name string) (path string, size quantit
 		if err != nil {
 			return err
 		}
-		if path, err = daemon.StorageVolGetPath(found); err != nil {
-			return err
-		}
-		_, capacity, _, err := daemon.StorageVolGetInfo(found)
-		size = quantity.Bytes(capacity)
+		path, err = daemon.StorageVolGetPath(found)
 		return err
 	})
-	return path, size, err
+	return path, err
 }
 
 // holder is the machine that has a storage volume, by its path; its key is empty if there is none. Machines that are not
@@ -123,7 +118,7 @@ func (m *Module) deleteVolume(ctx context.Context, where *host, of id) error {
 	if err != nil {
 		return err
 	}
-	file, _, err := where.file(ctx, found.volume.Name)
+	file, err := where.file(ctx, found.volume.Name)
 	if err != nil {
 		return err
 	}

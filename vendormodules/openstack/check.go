@@ -117,7 +117,7 @@ func (m *Module) probes(s *session) []probe {
 
 // try asks, and says what right is missing; nothing if none is.
 func (p probe) try(ctx context.Context) (string, error) {
-	_, _, err := gophercloud.ParseResponse(p.client.Get(ctx, p.client.ServiceURL(p.path...)+"?limit=1", nil,
+	_, _, err := gophercloud.ParseResponse(p.client.Get(ctx, p.client.ServiceURL(p.path...)+"?limit=1", nil, //nolint:bodyclose // the SDK closes it
 		&gophercloud.RequestOpts{OkCodes: []int{http.StatusOK, http.StatusNonAuthoritativeInfo}}))
 	err = translate(err)
 	if errors.Is(err, vendormodules.ErrAuthentication) {

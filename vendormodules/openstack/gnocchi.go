@@ -27,7 +27,8 @@ func measureByGnocchi(ctx context.Context, s *session, id string, told figures) 
 	var resource struct {
 		Metrics map[string]string `json:"metrics"`
 	}
-	_, _, err := gophercloud.ParseResponse(s.metric.Get(ctx, s.metric.ServiceURL("resource", "generic", url.PathEscape(id)), &resource, nil))
+	address := s.metric.ServiceURL("resource", "generic", url.PathEscape(id))
+	_, _, err := gophercloud.ParseResponse(s.metric.Get(ctx, address, &resource, nil)) //nolint:bodyclose // the SDK closes it
 	if errors.Is(translate(err), vendormodules.ErrNotFound) {
 		return nil
 	}
@@ -42,7 +43,8 @@ func measureByGnocchi(ctx context.Context, s *session, id string, told figures) 
 		// Each measure is a time, the length of time that it stands for, and the value.
 		var measures [][3]json.RawMessage
 		address := s.metric.ServiceURL("metric", url.PathEscape(metric), "measures") + "?aggregation=mean"
-		if _, _, err := gophercloud.ParseResponse(s.metric.Get(ctx, address, &measures, nil)); err != nil {
+		_, _, err := gophercloud.ParseResponse(s.metric.Get(ctx, address, &measures, nil)) //nolint:bodyclose // the SDK closes it
+		if err != nil {
 			return err
 		}
 		if len(measures) == 0 {

@@ -104,7 +104,7 @@ func (m *Module) snapshot(ctx context.Context, source record.Record, into *recor
 	if err != nil {
 		return err
 	}
-	defer tree.Close() // only read
+	defer tree.Close() //nolint:errcheck // only read
 	into.Class = descriptors.Class{Type: descriptors.Snapshot, Size: source.Class.Size}
 	if machine != "" {
 		into.Warnings = m.unsteady(machine)
@@ -119,7 +119,7 @@ func (m *Module) image(ctx context.Context, source record.Record, into *record.R
 	if err != nil {
 		return fmt.Errorf("data of the machine: %w", err)
 	}
-	defer tree.Close() // only read
+	defer tree.Close() //nolint:errcheck // only read
 	left := map[string]bool{"tmp": true, "user-data": true}
 	for _, mount := range source.Volumes {
 		left[mount[1:]] = true
@@ -172,7 +172,7 @@ func (m *Module) fill(ctx context.Context, request vendormodules.Request, direct
 	if err != nil {
 		return err
 	}
-	defer tree.Close() // only read
+	defer tree.Close() //nolint:errcheck // only read
 	_, err = tree.CopyTo(ctx, directory, func(string) bool { return false })
 	return err
 }

@@ -6,6 +6,7 @@ package main
 import (
 	"bytes"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"io"
 	"mime"
@@ -51,7 +52,7 @@ func take(content []byte) error {
 	var configs [][]byte
 	for { // scripts come before the commands of a cloud-config
 		part, err := parts.NextPart()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
@@ -118,7 +119,7 @@ func cloudConfig(content []byte) error {
 }
 
 func run(name string, arguments ...string) error {
-	command := exec.Command(name, arguments...)
+	command := exec.Command(name, arguments...) //nolint:noctx // a guest has all the time there is
 	command.Stdout, command.Stderr = os.Stdout, os.Stderr
 	return command.Run()
 }

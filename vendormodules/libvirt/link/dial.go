@@ -108,8 +108,7 @@ func overSSH(_ context.Context, plain net.Conn, address Address, identity Identi
 	client := ssh.NewClient(connection, channels, requests)
 	socket, err := client.Dial("unix", address.Socket)
 	if err != nil {
-		client.Close()
-		return nil, fmt.Errorf("socket %s at %s: %w", address.Socket, address.Endpoint, err)
+		return nil, errors.Join(fmt.Errorf("socket %s at %s: %w", address.Socket, address.Endpoint, err), client.Close())
 	}
 	return tunnel{socket, client}, nil
 }
