@@ -4,6 +4,7 @@ package all
 import (
 	"github.com/cloud-agency/agency/vendormodules"
 	"github.com/cloud-agency/agency/vendormodules/docker"
+	"github.com/cloud-agency/agency/vendormodules/ec2"
 	"github.com/cloud-agency/agency/vendormodules/libvirt"
 	"github.com/cloud-agency/agency/vendormodules/openstack"
 	"github.com/cloud-agency/agency/vendormodules/ptc"
@@ -13,5 +14,5 @@ import (
 
 // Kinds returns every kind of cloud, sorted by name.
 func Kinds() []vendormodules.Kind {
-	return []vendormodules.Kind{docker.Kind(), libvirt.Kind(), openstack.Kind(), ptc.Kind(), simulated.Kind(), vsphere.Kind()}
+	return []vendormodules.Kind{docker.Kind(), ec2.Kind(), libvirt.Kind(), openstack.Kind(), ptc.Kind(), simulated.Kind(), vsphere.Kind()}
 }

@@ -1,0 +1,77 @@
+package ec2
+
+import (
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+
+	"gopkg.in/yaml.v3"
+
+	"github.com/cloud-agency/agency/descriptors"
+	"github.com/cloud-agency/agency/descriptors/quantity"
+	"github.com/cloud-agency/agency/vendormodules"
+	"github.com/cloud-agency/agency/vendormodules/catalogue"
+)
+
+// configuration is the module's part of the agency's configuration file.
+type configuration struct {
+	// Region of the terms is that of the cloud, as in eu-west-1.
+	catalogue.Terms  `yaml:",inline"`
+	catalogue.Images `yaml:",inline"`
+	// Endpoint is the URL of a cloud other than Amazon's.
+	Endpoint string `yaml:"endpoint"`
+	// Zone that everything is created in; by default the first that is available.
+	Zone string `yaml:"zone"`
+	// VPC that networks are made in; by default the account's default VPC.
+	VPC string `yaml:"vpc"`
+	// SecurityGroups that machines are in, by id; by default the VPC's default group.
+	SecurityGroups descriptors.Names `yaml:"security-groups"`
+	// Owners whose images are looked for: account ids, amazon, self. By default self and amazon.
+	Owners descriptors.Names `yaml:"image-owners"`
+	// FlavorFamilies are the beginnings of the names of instance types that may be used, as in t3. or m; all by default.
+	FlavorFamilies descriptors.Names `yaml:"flavor-families"`
+	// VolumeType as the cloud calls it, gp3 by default.
+	VolumeType string `yaml:"volume-type"`
+	// Settle is how long after a create a listing may miss what was created; 30s by default.
+	Settle quantity.Duration `yaml:"settle"`
+	// Refresh is how long what the cloud sells is kept; 1h by default.
+	Refresh quantity.Duration `yaml:"refresh"`
+}
+
+// creatable are the types that the module can create, sorted.
+func creatable() []descriptors.ResourceType {
+	return []descriptors.ResourceType{descriptors.Cluster, descriptors.Compute, descriptors.Network, descriptors.Volume}
+}
+
+// configure reads a configuration strictly and fills in what it leaves out. The error is descriptors.Faults.
+func configure(node *yaml.Node) (configuration, error) {
+	c := configuration{
+		Owners: descriptors.Names{"self", "amazon"}, VolumeType: "gp3", Settle: quantity.Duration(30 * time.Second),
+		Refresh: quantity.Duration(time.Hour),
+	}
+	err := vendormodules.Configure(node, &c, c.check)
+	c.Terms = c.Terms.WithDefaults(catalogue.Terms{Types: creatable(), ReadyIn: quantity.Duration(2 * time.Minute)})
+	return c, err
+}
+
+func (c *configuration) check(_ descriptors.Positions, fault vendormodules.Fault) {
+	c.Terms.Check(fault, creatable())
+	c.Images.Check(fault)
+	if c.Region == "" {
+		fault("region", "a region is needed, such as eu-west-1")
+	}
+	if c.Endpoint != "" {
+		if parsed, err := url.Parse(c.Endpoint); err != nil || parsed.Host == "" || !strings.HasPrefix(parsed.Scheme, "http") {
+			fault("endpoint", "%q is no URL such as https://ec2.example.org", c.Endpoint)
+		}
+	}
+}
+
+// subnetBits is how large a network is whose range nobody asked for.
+const subnetBits = 24
+
+// within says whether a range lies in another.
+func within(inner, outer netip.Prefix) bool {
+	return inner.IsValid() && outer.Contains(inner.Addr()) && inner.Bits() >= outer.Bits()
+}

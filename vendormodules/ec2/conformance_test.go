@@ -1,0 +1,124 @@
+package ec2_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"io"
+	"net/http"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"gopkg.in/yaml.v3"
+
+	"github.com/cloud-agency/agency/descriptors"
+	"github.com/cloud-agency/agency/descriptors/quantity"
+	"github.com/cloud-agency/agency/vendormodules"
+	"github.com/cloud-agency/agency/vendormodules/ec2"
+	"github.com/cloud-agency/agency/vendormodules/ec2/ec2test"
+	"github.com/cloud-agency/agency/vendormodules/services"
+	"github.com/cloud-agency/agency/vendormodules/vendortest"
+)
+
+// vault has the credential that the account takes.
+type vault struct{}
+
+func (vault) Credential(context.Context, services.Scope) (services.Credential, error) {
+	return services.Credential{"access-key": services.NewSecret(ec2test.AccessKey), "secret-key": services.NewSecret(ec2test.SecretKey)}, nil
+}
+
+// open opens a module on an account that is served at a URL.
+func open(t *testing.T, url, more string, transport http.RoundTripper) (*ec2.Module, error) {
+	t.Helper()
+	var document yaml.Node
+	if err := yaml.Unmarshal([]byte("region: test-1\ncountry: IE\nsettle: 2s\nendpoint: "+url+"\n"+more), &document); err != nil {
+		t.Fatal(err)
+	}
+	return ec2.New(&document, vendormodules.Environment{
+		Vendor: "ec2-test", Agency: "agency-1", Directory: t.TempDir(), Credentials: vault{}, Now: time.Now, HTTP: transport,
+	})
+}
+
+// boot prints what the first of a machine's commands prints, which is run for real.
+func boot(userData []byte) string {
+	if bytes.HasPrefix(userData, []byte{0x1f, 0x8b}) {
+		unzipped, err := gzip.NewReader(bytes.NewReader(userData))
+		if err != nil {
+			return err.Error()
+		}
+		if userData, err = io.ReadAll(unzipped); err != nil {
+			return err.Error()
+		}
+	}
+	var config struct {
+		WriteFiles []struct{ Path, Content string } `yaml:"write_files"`
+	}
+	if err := yaml.Unmarshal(userData, &config); err != nil {
+		return err.Error()
+	}
+	for _, file := range config.WriteFiles {
+		if file.Path == "/var/lib/agency/run/1" {
+			printed, err := exec.Command("/bin/sh", "-c", file.Content).CombinedOutput()
+			if err != nil {
+				return err.Error()
+			}
+			return string(printed)
+		}
+	}
+	return ""
+}
+
+func TestConformance(t *testing.T) {
+	var mutex sync.Mutex
+	var account *ec2test.Account
+	line := &vendortest.HTTPLine{
+		Changes: func(request *http.Request) bool { return !strings.Contains(body(request), "Action=Describe") },
+		Throttled: func(*http.Request) *http.Response {
+			return &http.Response{
+				StatusCode: http.StatusServiceUnavailable, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(
+					`<Response><Errors><Error><Code>RequestLimitExceeded</Code><Message>Request limit exceeded.</Message></Error></Errors></Response>`)),
+			}
+		},
+	}
+	vendortest.Run(t, vendortest.Provider{
+		Agency: "agency-1", Against: "ec2test, this project's own server", Record: "conformance.json",
+		Account: func(t *testing.T) vendortest.Account {
+			mutex.Lock()
+			defer mutex.Unlock()
+			fresh := &ec2test.Account{Page: 2, Late: 2, Slow: 2, Boot: boot}
+			account = fresh
+			url := fresh.Start(t)
+			return vendortest.Account{
+				Open: func(t *testing.T) vendormodules.Module {
+					module, err := open(t, url, "", line)
+					if err != nil {
+						t.Fatal(err)
+					}
+					return module
+				},
+				Listing: func(*testing.T) int { return fresh.Count() },
+			}
+		},
+		Classes: map[descriptors.ResourceType]descriptors.Class{
+			descriptors.Compute: {Type: descriptors.Compute, Image: "debian-12"},
+			descriptors.Volume:  {Type: descriptors.Volume, Size: quantity.GiB},
+			descriptors.Network: {Type: descriptors.Network, Private: true},
+		},
+		Line: line,
+		Scripts: vendortest.Scripts{Print: func(class descriptors.Class, text string) descriptors.Class {
+			class.Run = []string{"echo " + text}
+			return class
+		}},
+		Credential: func(_ *testing.T, takes bool) { account.Take(takes) },
+	})
+}
+
+// body reads a request's body and leaves it there.
+func body(request *http.Request) string {
+	content, _ := io.ReadAll(request.Body)
+	request.Body = io.NopCloser(bytes.NewReader(content))
+	return string(content)
+}

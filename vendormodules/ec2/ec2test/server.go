@@ -1,0 +1,188 @@
+package ec2test
+
+import (
+	"encoding/xml"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// Account is one account of the cloud, in one region with one zone and one default VPC.
+type Account struct {
+	// Page is how many things a listing shows at the most at once.
+	Page int
+	// Late is for how many listings after its create a thing is not shown.
+	Late int
+	// Slow is for how many listings a thing stays in a state that passes.
+	Slow int
+	// Boot is what a machine prints when it starts, by its user data; nil for nothing.
+	Boot func(userData []byte) string
+
+	mutex   sync.Mutex
+	refused bool
+	serial  int
+	things  []*thing
+	tokens  map[string]*thing
+	faults  map[string]string
+}
+
+// Start serves the account until the test ends, and returns the URL.
+func (a *Account) Start(t *testing.T) string {
+	t.Helper()
+	a.tokens, a.faults = map[string]*thing{}, map[string]string{}
+	server := httptest.NewServer(http.HandlerFunc(a.serve))
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+// Take says whether the account's credential is taken.
+func (a *Account) Take(takes bool) {
+	a.mutex.Lock()
+	defer a.mutex.Unlock()
+	a.refused = !takes
+}
+
+// Fail lets the next call of an action fail with an error code.
+func (a *Account) Fail(action, code string) {
+	a.mutex.Lock()
+	defer a.mutex.Unlock()
+	a.faults[action] = code
+}
+
+// Count is how many things exist that somebody made.
+func (a *Account) Count() int {
+	a.mutex.Lock()
+	defer a.mutex.Unlock()
+	count := 0
+	for _, one := range a.things {
+		if one.state != "terminated" {
+			count++
+		}
+	}
+	return count
+}
+
+// failure is an answer that is an error.
+type failure struct{ code, message string }
+
+func (f failure) Error() string { return f.code + ": " + f.message }
+
+func failed(code, format string, arguments ...any) error {
+	return failure{code, fmt.Sprintf(format, arguments...)}
+}
+
+const namespace = "http://ec2.amazonaws.com/doc/2016-11-15/"
+
+func (a *Account) serve(writer http.ResponseWriter, request *http.Request) {
+	if err := request.ParseForm(); err != nil {
+		http.Error(writer, err.Error(), http.StatusBadRequest)
+		return
+	}
+	a.mutex.Lock()
+	action := request.Form.Get("Action")
+	body, err := a.act(action, request.Header.Get("Authorization"), parameters(request.Form))
+	a.mutex.Unlock()
+	writer.Header().Set("Content-Type", "text/xml;charset=UTF-8")
+	if err != nil {
+		refuse(writer, err)
+		return
+	}
+	_, _ = writer.Write([]byte(xml.Header))
+	_ = xml.NewEncoder(writer).EncodeElement(body, xml.StartElement{Name: xml.Name{Space: namespace, Local: action + "Response"}})
+}
+
+// refuse answers with an error as the API does.
+func refuse(writer http.ResponseWriter, err error) {
+	said, ok := err.(failure)
+	if !ok {
+		said = failure{"InternalError", err.Error()}
+	}
+	status := http.StatusBadRequest
+	switch said.code {
+	case "AuthFailure":
+		status = http.StatusUnauthorized
+	case "UnauthorizedOperation", "DryRunOperation":
+		status = http.StatusForbidden
+		if said.code == "DryRunOperation" {
+			status = http.StatusPreconditionFailed
+		}
+	case "RequestLimitExceeded":
+		status = http.StatusServiceUnavailable
+		writer.Header().Set("Retry-After", "7")
+	case "InternalError", "InsufficientInstanceCapacity":
+		status = http.StatusInternalServerError
+	}
+	writer.WriteHeader(status)
+	_, _ = fmt.Fprintf(writer, "%s<Response><Errors><Error><Code>%s</Code><Message>%s</Message></Error></Errors><RequestID>r-1</RequestID></Response>",
+		xml.Header, said.code, said.message)
+}
+
+// act does what an action asks for. The mutex is held.
+func (a *Account) act(action, authorization string, asked parameters) (any, error) {
+	if code := a.faults[action]; code != "" {
+		delete(a.faults, action)
+		return nil, failed(code, "as the test wants")
+	}
+	if a.refused || !strings.Contains(authorization, "Credential="+AccessKey+"/") {
+		return nil, failed("AuthFailure", "AWS was not able to validate the provided access credentials")
+	}
+	do, known := actions()[action]
+	if !known {
+		return nil, failed("InvalidAction", "The action %s is not valid for this web service", action)
+	}
+	if asked.text("DryRun") == "true" {
+		return nil, failed("DryRunOperation", "Request would have succeeded, but DryRun flag is set")
+	}
+	return do(a, asked)
+}
+
+// The credential that the account takes.
+const (
+	AccessKey = "AKIAEC2TEST"
+	SecretKey = "planted-ec2-secret-4711"
+)
+
+// parameters are those of a call.
+type parameters url.Values
+
+func (p parameters) text(name string) string { return url.Values(p).Get(name) }
+
+// list is what is numbered from 1.
+func (p parameters) list(name string) []string {
+	var values []string
+	for number := 1; ; number++ {
+		value, found := p[fmt.Sprintf("%s.%d", name, number)]
+		if !found {
+			return values
+		}
+		values = append(values, value[0])
+	}
+}
+
+// tags are those of the first TagSpecification.
+func (p parameters) tags(prefix string) map[string]string {
+	tags := map[string]string{}
+	for number := 1; ; number++ {
+		key, found := p[fmt.Sprintf("%sTag.%d.Key", prefix, number)]
+		if !found {
+			return tags
+		}
+		tags[key[0]] = p.text(fmt.Sprintf("%sTag.%d.Value", prefix, number))
+	}
+}
+
+// filters are the values that are let through, by what they are compared with.
+func (p parameters) filters() map[string][]string {
+	filters := map[string][]string{}
+	for number := 1; ; number++ {
+		name, found := p[fmt.Sprintf("Filter.%d.Name", number)]
+		if !found {
+			return filters
+		}
+		filters[name[0]] = p.list(fmt.Sprintf("Filter.%d.Value", number))
+	}
+}

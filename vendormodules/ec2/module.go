@@ -1,0 +1,290 @@
+package ec2
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	"gopkg.in/yaml.v3"
+
+	"github.com/cloud-agency/agency/descriptors"
+	"github.com/cloud-agency/agency/vendormodules"
+	"github.com/cloud-agency/agency/vendormodules/catalogue"
+	"github.com/cloud-agency/agency/vendormodules/services"
+)
+
+const (
+	kindName = "ec2"
+	// version of the module, and of the API.
+	version = "1 (EC2 2016-11-15)"
+)
+
+// Kind is the module's kind.
+func Kind() vendormodules.Kind {
+	return vendormodules.Kind{
+		Name: kindName,
+		Check: func(node *yaml.Node) error {
+			_, err := configure(node)
+			return err
+		},
+		New: func(_ context.Context, node *yaml.Node, environment vendormodules.Environment) (vendormodules.Module, error) {
+			return New(node, environment)
+		},
+	}
+}
+
+var (
+	_ vendormodules.Module            = (*Module)(nil)
+	_ vendormodules.Power             = (*Module)(nil)
+	_ vendormodules.Attacher          = (*Module)(nil)
+	_ vendormodules.Console           = (*Module)(nil)
+	_ vendormodules.Snapshotter       = (*Module)(nil)
+	_ vendormodules.Imager            = (*Module)(nil)
+	_ vendormodules.Resizer           = (*Module)(nil)
+	_ vendormodules.Catalogue         = (*Module)(nil)
+	_ vendormodules.CredentialChecker = (*Module)(nil)
+)
+
+// Module is one account in one region.
+type Module struct {
+	configuration configuration
+	environment   vendormodules.Environment
+	client        *ec2.Client
+	closed        atomic.Bool
+
+	flavors  *catalogue.Cache[[]catalogue.Flavor]
+	images   *catalogue.Cache[[]catalogue.Image]
+	place    *catalogue.Cache[place]
+	capacity *catalogue.Cache[vendormodules.Usage]
+
+	mutex sync.Mutex
+	// young are resources by id that listings may not show yet.
+	young map[string]young
+}
+
+// young is what a create said.
+type young struct {
+	resource vendormodules.Resource
+	until    time.Time
+}
+
+// New makes a module; it asks the cloud for nothing. The error is descriptors.Faults.
+func New(node *yaml.Node, environment vendormodules.Environment) (*Module, error) {
+	configuration, err := configure(node)
+	if err != nil {
+		return nil, err
+	}
+	if environment.Credentials == nil {
+		return nil, errors.New("ec2: the module was given no credentials service")
+	}
+	if environment.Now == nil {
+		environment.Now = time.Now
+	}
+	m := &Module{configuration: configuration, environment: environment, young: map[string]young{}}
+	m.client = m.connect(services.Scope{Vendor: environment.Vendor})
+	keep := catalogue.CacheOptions{
+		Keep: time.Duration(configuration.Refresh), Stale: 24 * time.Hour, Now: environment.Now,
+	}
+	m.flavors = catalogue.NewCache(m.fetchFlavors, keep)
+	m.images = catalogue.NewCache(m.fetchImages, keep)
+	m.place = catalogue.NewCache(m.fetchPlace, keep)
+	m.capacity = catalogue.NewCache(m.fetchCapacity, keep)
+	return m, nil
+}
+
+// credentialLife is how long a credential is used before it is looked up again.
+const credentialLife = time.Minute
+
+// connect makes a client with the credential of a scope, which is looked up when it is needed. Retrying is the agent's.
+func (m *Module) connect(scope services.Scope) *ec2.Client {
+	options := ec2.Options{
+		Region: m.configuration.Region, Retryer: aws.NopRetryer{},
+		Credentials: aws.CredentialsProviderFunc(func(ctx context.Context) (aws.Credentials, error) {
+			credential, err := m.environment.Credentials.Credential(ctx, scope)
+			if err != nil {
+				return aws.Credentials{}, err
+			}
+			return aws.Credentials{
+				AccessKeyID: credential["access-key"].Reveal(), SecretAccessKey: credential["secret-key"].Reveal(),
+				SessionToken: credential["session-token"].Reveal(), CanExpire: true, Expires: time.Now().Add(credentialLife),
+			}, nil
+		}),
+	}
+	if m.environment.HTTP != nil {
+		options.HTTPClient = &http.Client{Transport: m.environment.HTTP}
+	}
+	if m.configuration.Endpoint != "" {
+		options.BaseEndpoint = aws.String(m.configuration.Endpoint)
+	}
+	return ec2.New(options)
+}
+
+// Describe implements vendormodules.Module.
+func (m *Module) Describe() vendormodules.Description {
+	fields := []vendormodules.CredentialField{
+		{Name: "access-key", Help: "id of an access key"},
+		{Name: "secret-key", Help: "secret of that access key", Secret: true},
+		{Name: "session-token", Help: "token of a temporary credential; empty for others", Secret: true},
+	}
+	credentials := map[descriptors.ResourceType][]vendormodules.CredentialField{}
+	for _, kind := range m.configuration.Types {
+		credentials[kind] = fields
+	}
+	return vendormodules.Description{
+		Kind: kindName, Version: version, Region: m.configuration.Region, Country: m.configuration.Country,
+		Types: append([]descriptors.ResourceType(nil), m.configuration.Types...), Images: m.configuration.Images.Names(),
+		Isolation: true, CreateToken: true, Settle: m.configuration.Settle, Credentials: credentials,
+		Notes: []string{
+			"no rules: machines are in the security groups that the configuration names",
+			"no load-balancer: it is not made of the cloud's own balancers yet",
+			"no measure: the cloud's measurements are not read yet",
+			"no execute and no files once a machine runs: there is no way into it but its own SSH server",
+			"commands and files of a machine must fit 16 KiB compressed, which is what the cloud takes",
+			"prices are the configuration's",
+		},
+	}
+}
+
+// Quote implements vendormodules.Module.
+func (m *Module) Quote(ctx context.Context, class descriptors.Class) (vendormodules.Quote, error) {
+	if err := ctx.Err(); err != nil {
+		return vendormodules.Quote{}, err
+	}
+	if refusal := m.configuration.Refuse(class, true); refusal != nil {
+		return vendormodules.Quote{}, *refusal
+	}
+	var flavor catalogue.Flavor
+	if class.Type.RunsMachines() {
+		var err error
+		if _, flavor, err = m.choose(ctx, class); err != nil {
+			return vendormodules.Quote{}, err
+		}
+	}
+	return m.configuration.Terms.Quote(class, flavor)
+}
+
+// choose finds the image and the flavor of a class. The error is an sla.Refusal if there are none.
+func (m *Module) choose(ctx context.Context, class descriptors.Class) (catalogue.Image, catalogue.Flavor, error) {
+	images, _, err := m.images.Get(ctx)
+	if err != nil {
+		return catalogue.Image{}, catalogue.Flavor{}, err
+	}
+	image, err := m.configuration.Resolve(class, images)
+	if err != nil {
+		return image, catalogue.Flavor{}, err
+	}
+	flavor, err := m.flavor(ctx, class, image)
+	return image, flavor, err
+}
+
+func (m *Module) flavor(ctx context.Context, class descriptors.Class, image catalogue.Image) (catalogue.Flavor, error) {
+	flavors, _, err := m.flavors.Get(ctx)
+	if err != nil {
+		return catalogue.Flavor{}, err
+	}
+	return m.configuration.Prices.Cheapest(flavors, class, image)
+}
+
+// Capacity implements vendormodules.Module.
+func (m *Module) Capacity(ctx context.Context) (vendormodules.Usage, error) {
+	usage, _, err := m.capacity.Get(ctx)
+	return usage, err
+}
+
+func (m *Module) fetchCapacity(ctx context.Context) (vendormodules.Usage, error) {
+	answer, err := m.client.DescribeAccountAttributes(ctx, &ec2.DescribeAccountAttributesInput{
+		AttributeNames: []types.AccountAttributeName{"max-instances"},
+	})
+	if err != nil {
+		return vendormodules.Usage{}, fault("ask what the account may have", err)
+	}
+	var usage vendormodules.Usage
+	for _, attribute := range answer.AccountAttributes {
+		for _, value := range attribute.AttributeValues {
+			if number, err := strconv.Atoi(aws.ToString(value.AttributeValue)); err == nil && aws.ToString(attribute.AttributeName) == "max-instances" {
+				usage.Instances = number
+			}
+		}
+	}
+	return usage, nil
+}
+
+// CheckCredential implements vendormodules.CredentialChecker. What changes something is tried dry.
+func (m *Module) CheckCredential(ctx context.Context, scope services.Scope) error {
+	client := m.connect(scope)
+	dry := aws.Bool(true)
+	zone := cmp.Or(m.configuration.Zone, m.configuration.Region+"a")
+	for _, one := range []struct {
+		right string
+		try   func() error
+	}{
+		{"ec2:DescribeInstances", func() error {
+			_, err := client.DescribeInstances(ctx, &ec2.DescribeInstancesInput{MaxResults: aws.Int32(5)})
+			return err
+		}},
+		{"ec2:CreateVolume", func() error {
+			_, err := client.CreateVolume(ctx, &ec2.CreateVolumeInput{AvailabilityZone: &zone, Size: aws.Int32(1), DryRun: dry})
+			return err
+		}},
+		{"ec2:RunInstances", func() error {
+			_, err := client.RunInstances(ctx, &ec2.RunInstancesInput{
+				ImageId: aws.String("ami-00000000000000000"), MinCount: aws.Int32(1), MaxCount: aws.Int32(1), DryRun: dry,
+			})
+			return err
+		}},
+	} {
+		err := one.try()
+		if code := codeOf(err); code == "DryRunOperation" || strings.HasPrefix(code, "InvalidAMIID") || strings.HasPrefix(code, "InvalidZone") {
+			continue
+		}
+		if err != nil {
+			return fault(fmt.Sprintf("try the credential of %s for the right %s", scope, one.right), err)
+		}
+	}
+	return nil
+}
+
+// Close implements vendormodules.Module.
+func (m *Module) Close() error {
+	m.closed.Store(true)
+	return nil
+}
+
+// remember keeps what a create said until listings show it.
+func (m *Module) remember(resource vendormodules.Resource) vendormodules.Resource {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	now := m.environment.Now()
+	for id, one := range m.young {
+		if now.After(one.until) {
+			delete(m.young, id)
+		}
+	}
+	m.young[resource.ID] = young{resource, now.Add(time.Duration(m.configuration.Settle))}
+	return resource
+}
+
+// recalled is what a create said of a resource not long ago.
+func (m *Module) recalled(id string) (vendormodules.Resource, bool) {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	one, found := m.young[id]
+	return one.resource, found && m.environment.Now().Before(one.until)
+}
+
+// seen lets a resource be as the cloud shows it from now on.
+func (m *Module) seen(id string) {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	delete(m.young, id)
+}

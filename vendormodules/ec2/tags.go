@@ -1,0 +1,56 @@
+package ec2
+
+import (
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"github.com/cloud-agency/agency/vendormodules"
+)
+
+// The tags that everything bears which the module makes.
+const (
+	tagName       = "Name"
+	tagAgency     = "agency"
+	tagDeployment = "agency-deployment"
+	tagClass      = "agency-class"
+	tagAgreement  = "agency-agreement"
+	tagKey        = "agency-key"
+	// tagVolumes are those that an instance is to have once it runs.
+	tagVolumes = "agency-volumes"
+)
+
+// specification tags what is created, at its creation.
+func specification(kind types.ResourceType, key, name string, tags vendormodules.Tags, more ...types.Tag) []types.TagSpecification {
+	all := more
+	for _, one := range [][2]string{
+		{tagName, name}, {tagAgency, tags.Agency}, {tagDeployment, tags.Deployment}, {tagClass, tags.Class},
+		{tagAgreement, tags.Agreement}, {tagKey, key},
+	} {
+		all = append(all, types.Tag{Key: aws.String(one[0]), Value: aws.String(one[1])})
+	}
+	return []types.TagSpecification{{ResourceType: kind, Tags: all}}
+}
+
+// tag is the value of a tag; empty if it is not there.
+func tag(tags []types.Tag, key string) string {
+	for _, one := range tags {
+		if aws.ToString(one.Key) == key {
+			return aws.ToString(one.Value)
+		}
+	}
+	return ""
+}
+
+// tagged begins a resource with what its tags say.
+func tagged(tags []types.Tag) vendormodules.Resource {
+	return vendormodules.Resource{
+		Key: tag(tags, tagKey), Name: tag(tags, tagName), Tags: vendormodules.Tags{
+			Agency: tag(tags, tagAgency), Deployment: tag(tags, tagDeployment), Class: tag(tags, tagClass), Agreement: tag(tags, tagAgreement),
+		},
+	}
+}
+
+// having filters by a tag.
+func having(key, value string) []types.Filter {
+	return []types.Filter{{Name: aws.String("tag:" + key), Values: []string{value}}}
+}
