@@ -175,8 +175,12 @@ func (st *show) scale(ctx context.Context, count int) error {
 	return st.fetch(ctx, deployment, "")
 }
 
-// fetches is how often the address is fetched, so that each machine of a few gets its turn.
-const fetches = 12
+// fetches is how often the address is fetched at the least, so that each machine of a few gets its turn. A machine gets
+// none before its balancer has found it healthy, which is waited for as long as answersWithin.
+const (
+	fetches       = 12
+	answersWithin = 15 * time.Second
+)
 
 // fetch gets the application's address several times and tells which machines answered.
 func (st *show) fetch(ctx context.Context, deployment proto.DeploymentStatus, note string) error {
@@ -188,7 +192,8 @@ func (st *show) fetch(ctx context.Context, deployment proto.DeploymentStatus, no
 	browser := &http.Client{Transport: transport, Timeout: 5 * time.Second}
 	defer transport.CloseIdleConnections()
 	answers := map[string]int{}
-	for range fetches {
+	enough := time.Now().Add(answersWithin)
+	for fetched := 0; fetched < fetches || len(answers) < deployment.Counts[st.scaled] && time.Now().Before(enough); fetched++ {
 		machine, err := fetchOnce(ctx, browser, addresses[0])
 		if err != nil {
 			return err

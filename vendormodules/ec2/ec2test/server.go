@@ -2,6 +2,7 @@ package ec2test
 
 import (
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -97,8 +98,8 @@ func (a *Account) serve(writer http.ResponseWriter, request *http.Request) {
 
 // refuse answers with an error as the API does.
 func refuse(writer http.ResponseWriter, err error) {
-	said, ok := err.(failure)
-	if !ok {
+	var said failure
+	if !errors.As(err, &said) {
 		said = failure{"InternalError", err.Error()}
 	}
 	status := http.StatusBadRequest

@@ -18,7 +18,6 @@ type thing struct {
 	late    int
 	tags    map[string]string
 	created time.Time
-	token   string
 	asked   parameters
 
 	image, flavor, zone string
@@ -27,10 +26,10 @@ type thing struct {
 	address             netip.Addr
 	subnets             []string
 	subnetAddresses     []netip.Addr
-	// holder of a volume, its device, and where the attachment stands.
-	holder, device, attachment string
-	block                      netip.Prefix
-	source, name               string
+	// holder of a volume, and its device.
+	holder, device string
+	block          netip.Prefix
+	source, name   string
 }
 
 // add makes a thing.
