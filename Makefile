@@ -51,14 +51,14 @@ crash-test: build ## Kill the agency at random moments of a deployment, a hundre
 foreign-vendor-test: build ## Put the vendor agent in JavaScript through the protocol, and to work (node, npm)
 	@examples/foreign-vendor/test $(BIN)/agency
 
-testbed-up: ## Install and start real providers on this machine: OpenStack, libvirt, Docker (root, Debian)
-	@testbed/all up
+testbed-up: ## Install and start real providers on this machine (root, Debian; PROVIDERS="docker podman libvirt openstack")
+	@testbed/all up $(PROVIDERS)
 
-testbed-down: ## Stop what testbed-up started
-	@testbed/all down
+testbed-down: ## Stop what testbed-up started, or PROVIDERS of it
+	@testbed/all down $(PROVIDERS)
 
-conformance: build ## Put every module through the suite, against the testbed too, and print a table
-	@$(GO) test -tags testbed -count 1 -p 1 -timeout 40m -json ./vendormodules/... \
+conformance: ## Put modules through the suite, against the testbed too: prints a table (MODULES=./vendormodules/... RUN=regexp)
+	@$(GO) test -tags testbed -count 1 -p 1 -timeout 40m -json -run '$(RUN)' $(or $(MODULES),./vendormodules/...) \
 		| $(GO) run ./vendormodules/vendortest/summary
 
 bench-mediation: ## What the agency adds to the clouds of the testbed: SDK, module, agency, Libcloud in one run (RUNS=30)

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -78,6 +79,10 @@ func capabilityTable(records []vendortest.Record) string {
 	for _, record := range records {
 		fmt.Fprintf(&table, " %s |", mark(record.Weather))
 	}
+	table.WriteString("\n| passed the suite, whole and in one run |")
+	for _, record := range records {
+		fmt.Fprintf(&table, " %s |", mark(record.Passed))
+	}
 	return table.String() + "\n"
 }
 
@@ -97,6 +102,9 @@ func capabilityReasons(records []vendortest.Record) string {
 			if !capability.Has {
 				fmt.Fprintf(&lacking, "- **%s**: %s\n", capability.Name, capability.Reason)
 			}
+		}
+		for _, name := range slices.Sorted(maps.Keys(record.Unproven)) {
+			fmt.Fprintf(&lacking, "- **%s** is not proved there: %s\n", name, record.Unproven[name])
 		}
 		if lacking.Len() > 0 {
 			fmt.Fprintf(&page, "\n## What %s lacks, tested against %s\n\n%s", record.Kind, record.Against, lacking.String())

@@ -128,24 +128,27 @@ func classes() map[descriptors.ResourceType]descriptors.Class {
 // against are the engines that Debian 12 has.
 var against = map[string]string{"docker": "Docker 20.10.24", "podman": "Podman 4.3.1"}
 
-// TestConformance puts the module through the suite on every engine, spoken to by TLS with a client's certificate.
-func TestConformance(t *testing.T) {
-	for name, one := range engines() {
-		t.Run(name, func(t *testing.T) {
-			guard := newGuard(t, strings.TrimPrefix(string(one), "unix://"))
-			vendortest.Run(t, vendortest.Provider{
-				Agency: agencyID,
-				Account: func(t *testing.T) vendortest.Account {
-					return vendortest.Account{
-						Open:    func(t *testing.T) vendormodules.Module { return open(t, guard.configuration(), guard) },
-						Listing: one.count,
-					}
-				},
-				Classes: classes(), Wait: 60 * time.Second, Scripts: vendortest.ShellScripts(), Target: one.target,
-				Fetch: vendortest.HTTPFetch, Credential: guard.take, Against: against[name], Record: "conformance-" + name + ".json",
-			})
-		})
-	}
+// TestConformanceOfDocker puts the module through the suite on Docker's engine.
+func TestConformanceOfDocker(t *testing.T) { conforms(t, "docker") }
+
+// TestConformanceOfPodman puts the module through the suite on Podman.
+func TestConformanceOfPodman(t *testing.T) { conforms(t, "podman") }
+
+// conforms puts the module through the suite on an engine, spoken to by TLS with a client's certificate.
+func conforms(t *testing.T, name string) {
+	one := engines()[name]
+	guard := newGuard(t, strings.TrimPrefix(string(one), "unix://"))
+	vendortest.Run(t, vendortest.Provider{
+		Agency: agencyID,
+		Account: func(t *testing.T) vendortest.Account {
+			return vendortest.Account{
+				Open:    func(t *testing.T) vendormodules.Module { return open(t, guard.configuration(), guard) },
+				Listing: one.count,
+			}
+		},
+		Classes: classes(), Wait: 60 * time.Second, Scripts: vendortest.ShellScripts(), Target: one.target,
+		Fetch: vendortest.HTTPFetch, Credential: guard.take, Against: against[name], Record: "conformance-" + name + ".json",
+	})
 }
 
 // Credential implements services.Credentials.

@@ -45,6 +45,9 @@ func (m *Module) ReadFiles(ctx context.Context, id, name string) (io.ReadCloser,
 	if err == nil {
 		copied, err = engine.CopyFromContainer(ctx, one.ID, client.CopyFromContainerOptions{SourcePath: name})
 	}
+	if err != nil && strings.Contains(err.Error(), "no such file or directory") { // Podman, whose status tells nothing
+		err = fmt.Errorf("%w: %w", vendormodules.ErrNotFound, err)
+	}
 	if err != nil {
 		return nil, failed(err, "read %s of %s", name, id)
 	}

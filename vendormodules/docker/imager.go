@@ -72,7 +72,9 @@ func (m *Module) commit(ctx context.Context, text string, request vendormodules.
 	for _, name := range slices.Sorted(maps.Keys(marks)) {
 		changes = append(changes, fmt.Sprintf("LABEL %s=%q", name, marks[name]))
 	}
-	_, err = engine.ContainerCommit(ctx, source.ID, client.ContainerCommitOptions{Reference: imageTag(text), Changes: changes})
+	_, err = engine.ContainerCommit(ctx, source.ID, client.ContainerCommitOptions{
+		Reference: imageTag(text), Changes: changes, Config: &container.Config{}, // without which Podman reads no request
+	})
 	return err
 }
 

@@ -26,7 +26,7 @@ func Run(t *testing.T, provider Provider) {
 		t.Errorf("Close: %v", err)
 	}
 	provider.check(t, description, abilities)
-	provider.record(t, module)
+	found := provider.found(module)
 
 	proved := map[string]bool{}
 	for _, test := range tests(description, abilities, provider.Line) {
@@ -42,6 +42,7 @@ func Run(t *testing.T, provider Provider) {
 			t.Errorf("the provider says why %q is not proved, and there is no such test of this module", name)
 		}
 	}
+	provider.record(t, found)
 }
 
 // check fails the test if the provider does not say enough.
