@@ -28,7 +28,7 @@ demo: build ## Run the main job once, everything on this machine: bids, plan, de
 	@$(BIN)/agency demo
 
 test: ## Run every test, with the race detector; no network, no root
-	$(GO) test -race -timeout 10m ./...
+	$(GO) test -race -timeout 20m ./...
 
 check: lint tidy-check test foreign-vendor-test crash-test ## Everything that CI runs (foreign-vendor-test needs node and npm)
 
