@@ -285,12 +285,10 @@ func (a *Agent) keepChange(
 		return offers, err
 	}
 	now := standing{
-		CallSummary: proto.CallSummary{
-			Call: offers.Call, Name: offers.Name, State: offers.State, Opened: offers.Opened, Proposals: len(offers.Proposals),
-			Changes: offers.Change.Deployment,
-		},
-		Command: command, Until: cmp.Or(lastUntil(offers.Proposals), offers.Opened.Add(changeWithin)), Base: from.base.record.Call,
+		CallSummary: summaryOf(offers), Command: command, Base: from.base.record.Call,
+		Until: cmp.Or(lastUntil(offers.Proposals), offers.Opened.Add(changeWithin)),
 	}
+	now.Changes = offers.Change.Deployment
 	from.base.record.Change = offers.Call
 	batch := a.batch()
 	batch.add(record)

@@ -196,6 +196,13 @@ func (a *Agent) plan(offers *proto.Offers) error {
 	return nil
 }
 
+// summaryOf is a call as listings tell it.
+func summaryOf(offers proto.Offers) proto.CallSummary {
+	return proto.CallSummary{
+		Call: offers.Call, Name: offers.Name, State: offers.State, Opened: offers.Opened, Proposals: len(offers.Proposals),
+	}
+}
+
 // keep writes down what came of a call, in one commit, unless it is advisory. A call of which no plan could be made is
 // closed at once, so that its name and the capacity held for it are free again.
 func (a *Agent) keep(
@@ -205,12 +212,7 @@ func (a *Agent) keep(
 	if err != nil || offers.Advisory {
 		return offers, err
 	}
-	stands := standing{
-		CallSummary: proto.CallSummary{
-			Call: offers.Call, Name: offers.Name, State: offers.State, Opened: offers.Opened, Proposals: len(offers.Proposals),
-		},
-		Command: command, Until: lastUntil(offers.Proposals),
-	}
+	stands := standing{CallSummary: summaryOf(offers), Command: command, Until: lastUntil(offers.Proposals)}
 	batch := a.batch()
 	batch.add(record)
 	batch.add(a.books.standings.Put(offers.Call, stands, 0))
