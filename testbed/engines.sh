@@ -53,19 +53,28 @@ remove_bridges() {
   done
 }
 
-# remember_network notes what an engine changes of the host's network, unless another engine has done so already.
+# What engines change of the host's network is noted by the first that starts and put back by the last that stops: the
+# second would note what the first had made of it.
+network=$(dirname "$home")/network
+
 remember_network() {
-  [[ -e $home/forwarding ]] && return
-  cat /proc/sys/net/ipv4/ip_forward >"$home/forwarding"
-  iptables -S FORWARD | sed -n 's/^-P FORWARD //p' >"$home/policy"
+  mkdir -p "$network/users"
+  [[ -e $network/policy ]] || {
+    cat /proc/sys/net/ipv4/ip_forward >"$network/forwarding"
+    iptables -S FORWARD | sed -n 's/^-P FORWARD //p' >"$network/policy"
+  }
+  touch "$network/users/${home##*/}"
 }
 
-# forget_network PATTERN: takes away the rules and chains that match, and puts back what was noted.
+# forget_network PATTERN: takes away the rules and chains that match, and puts back what was noted when no engine is left.
 forget_network() {
-  [[ -e $home/forwarding ]] || return 0
-  iptables-save | grep -vE -- "$1" | sed -E "s/^:FORWARD [A-Z]+/:FORWARD $(<"$home/policy")/" | iptables-restore
-  cat "$home/forwarding" >/proc/sys/net/ipv4/ip_forward
-  rm -f "$home/forwarding" "$home/policy"
+  [[ -e $network/users/${home##*/} ]] || return 0
+  iptables-save | grep -vE -- "$1" | iptables-restore
+  rm "$network/users/${home##*/}"
+  [[ -z $(ls "$network/users") ]] || return 0
+  iptables -P FORWARD "$(<"$network/policy")"
+  cat "$network/forwarding" >/proc/sys/net/ipv4/ip_forward
+  rm -r "$network"
 }
 
 # shell_image is the archive of an image with a POSIX shell and the usual programs: Debian's static busybox.
