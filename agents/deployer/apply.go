@@ -16,29 +16,18 @@ import (
 // admitApply says which deployment a changed descriptor concerns, or why it is not taken on. A descriptor that is taken on
 // already may come again, so that what it left undone is done.
 func (a *Agent) admitApply(descriptor *descriptors.Deployment) (*deployment, *sla.Refusal) {
-	if err := check(descriptor); err != nil {
-		return nil, &sla.Refusal{Code: sla.RefusedBadRequest, Message: err.Error()}
-	}
-	a.mutex.Lock()
-	target := a.deployments[descriptor.ID]
-	a.mutex.Unlock()
-	if target == nil {
-		refusal := unknown(descriptor.Name)
-		refusal.Hint = fmt.Sprintf("`agency deploy %s` creates what was agreed on", descriptor.Name)
-		return nil, &refusal
+	target, refusal := a.described(descriptor)
+	switch {
+	case refusal != nil:
+		return nil, refusal
+	case target == nil:
+		missing := unknown(descriptor.Name)
+		missing.Hint = fmt.Sprintf("`agency deploy %s` creates what was agreed on", descriptor.Name)
+		return nil, &missing
 	}
 	record := target.snapshot()
-	if refusal := a.busy(record); refusal != nil {
-		return nil, refusal
-	}
 	name, has := record.Descriptor.Name, record.Descriptor.Revision
-	switch {
-	case record.State == descriptors.DeploymentRemoving, record.State == descriptors.DeploymentRemoved:
-		return nil, &sla.Refusal{
-			Code: sla.RefusedState, Message: fmt.Sprintf("deployment %s is %s", name, record.State),
-			Hint: "submit the application again",
-		}
-	case descriptor.Revision < has, descriptor.Revision == has && !same(*descriptor, record.Descriptor):
+	if descriptor.Revision < has || descriptor.Revision == has && !same(*descriptor, record.Descriptor) {
 		return nil, &sla.Refusal{
 			Code: sla.RefusedConflict, Message: fmt.Sprintf("%s is at revision %d already, and this is %d", name, has, descriptor.Revision),
 			Hint: "`agency apply` again compares with what it is now",

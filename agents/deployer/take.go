@@ -138,13 +138,36 @@ func unknown(name string) sla.Refusal {
 	}
 }
 
-func (a *Agent) admitDeploy(descriptor *descriptors.Deployment) (*deployment, *sla.Refusal) {
+// described is the deployment that a descriptor is for, nil if it is not known yet, or why its descriptor cannot be
+// taken on.
+func (a *Agent) described(descriptor *descriptors.Deployment) (*deployment, *sla.Refusal) {
 	if err := check(descriptor); err != nil {
 		return nil, &sla.Refusal{Code: sla.RefusedBadRequest, Message: err.Error()}
 	}
 	a.mutex.Lock()
 	target := a.deployments[descriptor.ID]
 	a.mutex.Unlock()
+	if target == nil {
+		return nil, nil
+	}
+	record := target.snapshot()
+	if refusal := a.busy(record); refusal != nil {
+		return nil, refusal
+	}
+	if record.State == descriptors.DeploymentRemoving || record.State == descriptors.DeploymentRemoved {
+		return nil, &sla.Refusal{
+			Code: sla.RefusedState, Message: fmt.Sprintf("deployment %s is %s", record.Descriptor.Name, record.State),
+			Hint: "submit the application again",
+		}
+	}
+	return target, nil
+}
+
+func (a *Agent) admitDeploy(descriptor *descriptors.Deployment) (*deployment, *sla.Refusal) {
+	target, refusal := a.described(descriptor)
+	if refusal != nil {
+		return nil, refusal
+	}
 	if target == nil {
 		if other := a.find(descriptor.Name); other != nil && other.snapshot().State != descriptors.DeploymentRemoved {
 			return nil, &sla.Refusal{
@@ -155,16 +178,6 @@ func (a *Agent) admitDeploy(descriptor *descriptors.Deployment) (*deployment, *s
 		return &deployment{record: planned(*descriptor, a.Now()), instances: map[string]*instance{}}, nil
 	}
 	record := target.snapshot()
-	if refusal := a.busy(record); refusal != nil {
-		return nil, refusal
-	}
-	switch record.State {
-	case descriptors.DeploymentRemoving, descriptors.DeploymentRemoved:
-		return nil, &sla.Refusal{
-			Code: sla.RefusedState, Message: fmt.Sprintf("deployment %s is %s", record.Descriptor.Name, record.State),
-			Hint: "submit the application again",
-		}
-	}
 	if !same(*descriptor, record.Descriptor) && len(target.standing(every)) > 0 {
 		return nil, &sla.Refusal{
 			Code:    sla.RefusedConflict,
