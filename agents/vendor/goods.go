@@ -34,20 +34,25 @@ func newGoods(shop vendormodules.Catalogue, now func() time.Time) goods {
 	}
 }
 
+// sold is what a cache of the goods has, and how old that is; known if there is no cache.
+func sold[T any](ctx context.Context, cache *catalogue.Cache[[]T], known []T) ([]T, quantity.Duration, error) {
+	if cache == nil {
+		return known, 0, nil
+	}
+	told, age, err := cache.Get(ctx)
+	return told, quantity.Duration(age), err
+}
+
 // flavorList answers with the sizes of machines that the cloud sells.
 func (a *Agent) flavorList(ctx context.Context, message proto.Message, question proto.Question) proto.Message {
 	var list proto.FlavorList
-	var flavors []vendormodules.Flavor
-	if a.goods.flavors != nil {
-		known, age, err := a.goods.flavors.Get(ctx)
-		if err != nil {
-			return proto.Refusing(message, proto.Failure, *refusalOf(err))
-		}
-		flavors, list.Age = known, quantity.Duration(age)
+	flavors, age, err := sold(ctx, a.goods.flavors, nil)
+	if err == nil {
+		list.Age = age
+		key := func(flavor vendormodules.Flavor) string { return flavor.Name + " " + flavor.ID }
+		list.Flavors, list.Next, err = proto.Fill(question.Page, key, proto.Rest(question.Page, key, flavors))
 	}
-	key := func(flavor vendormodules.Flavor) string { return flavor.Name + " " + flavor.ID }
-	var err error
-	if list.Flavors, list.Next, err = proto.Fill(question.Page, key, proto.Rest(question.Page, key, flavors)); err != nil {
+	if err != nil {
 		return proto.Refusing(message, proto.Failure, *refusalOf(err))
 	}
 	return proto.Answer(message, proto.Inform, list)
@@ -56,20 +61,17 @@ func (a *Agent) flavorList(ctx context.Context, message proto.Message, question 
 // imageList answers with what machines can be made of: what the cloud tells, else what the module's description names.
 func (a *Agent) imageList(ctx context.Context, message proto.Message, question proto.Question) proto.Message {
 	var list proto.ImageList
-	var images []vendormodules.Image
+	described := make([]vendormodules.Image, 0, len(a.description.Images))
 	for _, name := range a.description.Images {
-		images = append(images, vendormodules.Image{ID: name, Name: name})
+		described = append(described, vendormodules.Image{ID: name, Name: name})
 	}
-	if a.goods.images != nil {
-		known, age, err := a.goods.images.Get(ctx)
-		if err != nil {
-			return proto.Refusing(message, proto.Failure, *refusalOf(err))
-		}
-		images, list.Age = known, quantity.Duration(age)
+	images, age, err := sold(ctx, a.goods.images, described)
+	if err == nil {
+		list.Age = age
+		key := func(image vendormodules.Image) string { return image.Name + " " + image.ID }
+		list.Images, list.Next, err = proto.Fill(question.Page, key, proto.Rest(question.Page, key, images))
 	}
-	key := func(image vendormodules.Image) string { return image.Name + " " + image.ID }
-	var err error
-	if list.Images, list.Next, err = proto.Fill(question.Page, key, proto.Rest(question.Page, key, images)); err != nil {
+	if err != nil {
 		return proto.Refusing(message, proto.Failure, *refusalOf(err))
 	}
 	return proto.Answer(message, proto.Inform, list)

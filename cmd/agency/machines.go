@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/alecthomas/kong"
+
 	"github.com/cloud-agency/agency/agents/client"
 	"github.com/cloud-agency/agency/proto"
 )
@@ -17,12 +19,14 @@ type machineArguments struct {
 	target
 }
 
-func (v machineArguments) power(ctx context.Context, s *session, verb proto.DeploymentVerb) error {
+// Run does with machines what the verb's own name says.
+func (v machineArguments) Run(ctx context.Context, s *session, line *kong.Context) error {
 	agency, closeAgency, err := s.connect(ctx, v.target)
 	if err != nil {
 		return err
 	}
 	defer closeAgency()
+	verb := proto.DeploymentVerb(line.Selected().Name)
 	start := func() (client.Operation, error) { return agency.Power(ctx, verb, v.Name, v.Machine) }
 	return s.follow(ctx, agency, following{v.Name, start, v.Wait, v.Output})
 }
@@ -31,11 +35,6 @@ type startVerb struct{ machineArguments }
 
 // Help implements kong.HelpProvider.
 func (startVerb) Help() string { return example("agency start shop web-1", "agency start shop web") }
-
-// Run starts machines.
-func (v startVerb) Run(ctx context.Context, s *session) error {
-	return v.power(ctx, s, proto.DeploymentStart)
-}
 
 type stopVerb struct{ machineArguments }
 
@@ -46,21 +45,11 @@ func (stopVerb) Help() string {
 		"agency stop shop web       all machines of a class")
 }
 
-// Run stops machines.
-func (v stopVerb) Run(ctx context.Context, s *session) error {
-	return v.power(ctx, s, proto.DeploymentStop)
-}
-
 type rebootVerb struct{ machineArguments }
 
 // Help implements kong.HelpProvider.
 func (rebootVerb) Help() string {
 	return example("agency reboot shop web-1", "agency reboot shop web       one after another")
-}
-
-// Run reboots machines.
-func (v rebootVerb) Run(ctx context.Context, s *session) error {
-	return v.power(ctx, s, proto.DeploymentReboot)
 }
 
 type deleteVerb struct {
