@@ -2,17 +2,11 @@ package vendor_test
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
-	"fmt"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"go.uber.org/zap"
 
 	"github.com/cloud-agency/agency/descriptors"
 	"github.com/cloud-agency/agency/descriptors/quantity"
@@ -94,34 +88,6 @@ func TestAModuleWithoutAbilities(t *testing.T) {
 	}
 	if status := h.list()[0]; status.State != vendormodules.ResourceRunning {
 		t.Errorf("the machine is %s after what could not be done", status.State)
-	}
-}
-
-// TestIntentIsWrittenBeforeTheCloudIsAsked has the cloud look into the agent's store when it is called.
-func TestIntentIsWrittenBeforeTheCloudIsAsked(t *testing.T) {
-	h := newHouse(t, nil)
-	agreement := h.agree(map[string]descriptors.Class{"web": machine(exactly(1))})
-	orders := []order{
-		orderFor(agreement, proto.VerbCreate, "web", 1), orderFor(agreement, proto.VerbStop, "web", 2),
-		orderFor(agreement, proto.VerbDelete, "web", 3),
-	}
-	for _, made := range orders {
-		var looked atomic.Bool
-		h.cloud.script(once(string(made.Verb), func(ctx context.Context) error {
-			looked.Store(true)
-			entry, err := h.store.Get(ctx, "commands."+made.id)
-			if err != nil {
-				return err
-			}
-			resources, err := h.store.List(ctx, "resources.")
-			if err == nil && (len(resources) != 1 || !strings.Contains(string(entry.Value), agreement.Deployment)) {
-				err = fmt.Errorf("%d resources, command %s", len(resources), entry.Value)
-			}
-			return err
-		}), nil)
-		if h.done(made); !looked.Load() {
-			t.Errorf("%s: the cloud was not asked", made.Verb)
-		}
 	}
 }
 
@@ -321,163 +287,4 @@ func TestMovesThatTheTableDoesNotHave(t *testing.T) {
 		t.Errorf("what is gone is %s when deleted again", status.State)
 	}
 	refused(t, h.do(orderFor(agreement, proto.VerbStop, "web", 5)), proto.Failure, sla.RefusedConflict)
-}
-
-// TestACommandWhoseEndIsNotWritten fails the commit of a command's end, whether or not it took hold: the command is done
-// once, and its end is told.
-func TestACommandWhoseEndIsNotWritten(t *testing.T) {
-	for _, took := range []bool{true, false} {
-		t.Run(fmt.Sprintf("took hold %t", took), func(t *testing.T) {
-			var failing atomic.Bool
-			h := newHouse(t, func(h *house) {
-				h.log = zap.NewNop() // it fails on purpose
-				h.options.Store = &flakyStore{fail: func() (bool, error) {
-					if failing.CompareAndSwap(true, false) {
-						return took, errors.New("the disk says nothing")
-					}
-					return true, nil
-				}}
-			})
-			agreement := h.agree(map[string]descriptors.Class{"web": machine(exactly(1))})
-			h.cloud.script(nil, once("create", func(context.Context) error {
-				failing.Store(true)
-				return nil
-			}))
-			create := orderFor(agreement, proto.VerbCreate, "web", 1)
-			if status := h.done(create); status.State != vendormodules.ResourceRunning {
-				t.Errorf("it is %s", status.State)
-			}
-			h.told("that it is done", func(event proto.Event) bool {
-				return event.Kind == proto.EventCommandDone && event.Outcome.Command == create.id
-			})
-			if len(h.cloud.all()) != 1 {
-				t.Errorf("there are %v", h.cloud.all())
-			}
-		})
-	}
-}
-
-// TestACommandThatCannotBeWritten is not carried out, gets no end, and may come again.
-func TestACommandThatCannotBeWritten(t *testing.T) {
-	var failing atomic.Bool
-	h := newHouse(t, func(h *house) {
-		h.log = zap.NewNop() // it fails on purpose
-		h.options.Store = &flakyStore{fail: func() (bool, error) {
-			if failing.Load() {
-				return false, errors.New("the disk is full")
-			}
-			return true, nil
-		}}
-	})
-	agreement := h.agree(map[string]descriptors.Class{"web": machine(exactly(1))})
-	create := orderFor(agreement, proto.VerbCreate, "web", 1)
-	failing.Store(true)
-	if answer := h.tell(create); answer.Performative != proto.Agree {
-		t.Errorf("answered %s", answer.Performative)
-	}
-	if h.cloud.called("create") != 0 || len(h.list()) != 0 {
-		t.Error("it was begun all the same")
-	}
-	failing.Store(false)
-	h.done(create)
-	stop := orderFor(agreement, proto.VerbStop, "web", 5)
-	failing.Store(true)
-	h.tell(stop)
-	failing.Store(false)
-	h.done(orderFor(agreement, proto.VerbStop, "web", 3)) // what was not written down has no place in the order
-}
-
-func TestCredentialsAreTriedAtTheCloud(t *testing.T) {
-	var takes atomic.Bool
-	h := newHouse(t, func(h *house) {
-		h.cloud.description.Credentials = map[descriptors.ResourceType][]vendormodules.CredentialField{
-			descriptors.Compute: {{Name: "user"}, {Name: "token", Secret: true}},
-		}
-		h.cloud.script(func(_ context.Context, operation, subject string) error {
-			if operation != "check-credential" || takes.Load() {
-				return nil
-			}
-			return fmt.Errorf("account %s: %w", subject, vendormodules.ErrAuthentication)
-		}, nil)
-	})
-	report := func() proto.CredentialReport {
-		return content[proto.CredentialReport](t, h.question(proto.TopicCredentials, ""))
-	}
-	if got := report(); len(got.Checks) != 0 || len(got.Needs[descriptors.Compute]) != 2 {
-		t.Errorf("nothing is stored: %+v", got)
-	}
-	content[proto.Outcome](t, h.sealed("", "", map[string]string{"user": "ada", "token": "t"}))
-	content[proto.Outcome](t, h.sealed("web", "", map[string]string{"user": "ada"}))
-	got := report()
-	if len(got.Checks) != 2 || got.Checks[0].State != proto.CredentialRefused || got.Checks[0].Message == "" {
-		t.Errorf("the cloud takes none: %+v", got.Checks)
-	}
-	takes.Store(true)
-	got = report()
-	if got.Checks[0].State != proto.CredentialWorks || got.Checks[0].Message != "" {
-		t.Errorf("the cloud takes it: %+v", got.Checks[0])
-	}
-	lacking := got.Checks[1]
-	if lacking.State != proto.CredentialIncomplete || !slices.Equal(lacking.Missing[descriptors.Compute], []string{"token"}) {
-		t.Errorf("one without its token: %+v", lacking)
-	}
-	if h.cloud.called("create") != 0 {
-		t.Error("something was created")
-	}
-}
-
-func TestPrepare(t *testing.T) {
-	h := newHouse(t, func(h *house) {
-		h.cloud.description.Credentials = map[descriptors.ResourceType][]vendormodules.CredentialField{
-			descriptors.Compute: {{Name: "user"}, {Name: "token", Secret: true}},
-		}
-	})
-	workers := machine(exactly(1))
-	workers.Type = descriptors.Cluster
-	agreement := h.agree(map[string]descriptors.Class{"web": machine(exactly(1)), "workers": workers})
-	prepare := func(class string) proto.Message {
-		made := orderFor(agreement, proto.VerbPrepare, class, 0)
-		if class == "workers" {
-			made.Class = &workers
-		}
-		return h.do(made)
-	}
-	refusal := refused(t, prepare("web"), proto.Failure, sla.RefusedCredentials)
-	if !strings.Contains(refusal.Hint, "--vendor athens --class web") || !strings.Contains(refusal.Message, "user") {
-		t.Errorf("refused with %q", refusal.Error())
-	}
-	refused(t, prepare("workers"), proto.Failure, sla.RefusedCredentials)
-	store := func(class, agreementID string, fields map[string]string) {
-		t.Helper()
-		content[proto.Outcome](t, h.sealed(class, agreementID, fields))
-	}
-	store("web", "", map[string]string{"user": "ada", "token": "t"})
-	content[proto.Outcome](t, prepare("web"))
-	refused(t, prepare("workers"), proto.Failure, sla.RefusedCredentials)
-	store("", "", map[string]string{"user": "all", "token": "t"})
-	content[proto.Outcome](t, prepare("workers"))
-	store("workers", agreement.ID, map[string]string{"user": "narrow"}) // the narrowest serves, and lacks a field
-	if refusal := refused(t, prepare("workers"), proto.Failure, sla.RefusedCredentials); !strings.Contains(refusal.Message, "token") {
-		t.Errorf("refused with %q", refusal.Error())
-	}
-	other := orderFor(agreement, proto.VerbPrepare, "web", 0)
-	other.Class.Image = "windows"
-	if refusal := refused(t, h.do(other), proto.Failure, sla.RefusedUnsupported); !strings.Contains(refusal.Hint, "shell") {
-		t.Errorf("refused with %q", refusal.Error())
-	}
-	if h.cloud.called("create") != 0 || len(h.status().Credentials) != 3 {
-		t.Errorf("created %d times, credentials %v", h.cloud.called("create"), h.status().Credentials)
-	}
-}
-
-// sealed stores a credential as a client does.
-func (h *house) sealed(class, agreement string, fields map[string]string) proto.Message {
-	h.t.Helper()
-	plain, err := json.Marshal(fields)
-	must(h.t, err)
-	made := proto.CredentialCommand{}
-	made.Scope.Vendor, made.Scope.Class, made.Scope.Agreement = vendorName, class, agreement
-	made.Sealed, err = sealTo(h.status().Sealing, plain)
-	must(h.t, err)
-	return h.ask(h.client, proto.SubjectCommand(vendorName), message(h.t, proto.Request, "credential", made))
 }
