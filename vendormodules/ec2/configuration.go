@@ -25,7 +25,10 @@ type configuration struct {
 	Zone string `yaml:"zone"`
 	// VPC that networks are made in; by default the account's default VPC.
 	VPC string `yaml:"vpc"`
-	// SecurityGroups that machines are in, by id; by default the VPC's default group.
+	// EnforceRules puts the machines of a class in a security group of its own, which lets in what its rules say; true by
+	// default. Otherwise rules have no effect.
+	EnforceRules bool `yaml:"enforce-rules"`
+	// SecurityGroups that machines are in, by id, besides their class's own. Those in none are in the VPC's default group.
 	SecurityGroups descriptors.Names `yaml:"security-groups"`
 	// Owners whose images are looked for: account ids, amazon, self. By default self and amazon.
 	Owners descriptors.Names `yaml:"image-owners"`
@@ -47,7 +50,7 @@ func creatable() []descriptors.ResourceType {
 // configure reads a configuration strictly and fills in what it leaves out. The error is descriptors.Faults.
 func configure(node *yaml.Node) (configuration, error) {
 	c := configuration{
-		Owners: descriptors.Names{"self", "amazon"}, VolumeType: "gp3", Settle: quantity.Duration(30 * time.Second),
+		EnforceRules: true, Owners: descriptors.Names{"self", "amazon"}, VolumeType: "gp3", Settle: quantity.Duration(30 * time.Second),
 		Refresh: quantity.Duration(time.Hour),
 	}
 	err := vendormodules.Configure(node, &c, c.check)

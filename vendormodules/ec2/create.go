@@ -167,15 +167,24 @@ func (m *Module) createInstance(ctx context.Context, request vendormodules.Reque
 		UserData: aws.String(base64.StdEncoding.EncodeToString(data)), Placement: &types.Placement{AvailabilityZone: &where.zone},
 		TagSpecifications: specification(types.ResourceTypeInstance, request.Key, request.Name, request.Tags, wanted...),
 	}
-	for index, network := range request.Networks {
-		input.NetworkInterfaces = append(input.NetworkInterfaces, types.InstanceNetworkInterfaceSpecification{
-			DeviceIndex: aws.Int32(int32(index)), SubnetId: aws.String(network), Groups: m.configuration.SecurityGroups,
-			DeleteOnTermination: aws.Bool(true),
-		})
-	}
-	if len(request.Networks) == 0 {
-		input.SecurityGroupIds = m.configuration.SecurityGroups
-	}
+	var created vendormodules.Resource
+	err = m.inGroup(ctx, request, where.vpc, func(groups []string) error {
+		for index, network := range request.Networks {
+			input.NetworkInterfaces = append(input.NetworkInterfaces, types.InstanceNetworkInterfaceSpecification{
+				DeviceIndex: aws.Int32(int32(index)), SubnetId: aws.String(network), Groups: groups, DeleteOnTermination: aws.Bool(true),
+			})
+		}
+		if len(request.Networks) == 0 {
+			input.SecurityGroupIds = groups
+		}
+		created, err = m.run(ctx, request, input)
+		return err
+	})
+	return created, err
+}
+
+// run starts an instance, and keeps it in mind so that nobody takes its security groups for unused.
+func (m *Module) run(ctx context.Context, request vendormodules.Request, input *ec2.RunInstancesInput) (vendormodules.Resource, error) {
 	answer, err := m.client.RunInstances(ctx, input)
 	if codeOf(err) == "IdempotentParameterMismatch" { // what the names mean has changed since the first
 		return m.find(ctx, request.Key, m.families()[0])
@@ -190,7 +199,7 @@ func (m *Module) createInstance(ctx context.Context, request vendormodules.Reque
 	if resource.State != vendormodules.ResourceDeleting {
 		resource.State = vendormodules.ResourceCreating
 	}
-	return resource, nil
+	return m.remember(resource), nil
 }
 
 // made is what a machine is made of: the ids of its image and of its instance type.

@@ -43,6 +43,9 @@ var sentinels = map[string]error{
 	"IncorrectInstanceState": vendormodules.ErrConflict, "InvalidVolume.ZoneMismatch": vendormodules.ErrConflict,
 	"InvalidSnapshot.InUse": vendormodules.ErrConflict, "VolumeModificationRateExceeded": vendormodules.ErrConflict,
 	"IncorrectModificationState": vendormodules.ErrConflict, "InvalidSubnet.Conflict": vendormodules.ErrConflict,
+	"InvalidGroup.Duplicate": vendormodules.ErrConflict, "InvalidGroup.InUse": vendormodules.ErrConflict,
+	// A group is made or found before it is named, so that one which is not there is one which does not show yet.
+	"InvalidGroup.NotFound":    vendormodules.ErrTransient,
 	"InvalidAMIName.Duplicate": vendormodules.ErrConflict, "IdempotentParameterMismatch": vendormodules.ErrConflict,
 	"InvalidAMIID.Unavailable": vendormodules.ErrNotFound,
 }

@@ -54,6 +54,7 @@ func (m *Module) terminate(ctx context.Context, id string) error {
 	if _, err := m.instance(ctx, id); err != nil {
 		return err
 	}
+	m.unswept.Store(true)
 	_, err := m.client.TerminateInstances(ctx, &ec2.TerminateInstancesInput{InstanceIds: []string{id}})
 	return fault("delete "+id, err)
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	"go.uber.org/zap"
 	"gopkg.in/yaml.v3"
 
 	"github.com/cloud-agency/agency/descriptors"
@@ -67,6 +68,10 @@ type Module struct {
 	place    *catalogue.Cache[place]
 	capacity *catalogue.Cache[vendormodules.Usage]
 
+	// grouping is held by who changes security groups; unswept says that some may be left that nothing needs.
+	grouping chan struct{}
+	unswept  atomic.Bool
+
 	mutex sync.Mutex
 	// young are resources by id that listings may not show yet.
 	young map[string]young
@@ -91,6 +96,11 @@ func New(node *yaml.Node, environment vendormodules.Environment) (*Module, error
 		environment.Now = time.Now
 	}
 	m := &Module{configuration: configuration, environment: environment, young: map[string]young{}}
+	m.grouping = make(chan struct{}, 1)
+	m.unswept.Store(true)
+	if m.environment.Log == nil {
+		m.environment.Log = zap.NewNop()
+	}
 	m.client = m.connect(services.Scope{Vendor: environment.Vendor})
 	keep := catalogue.CacheOptions{
 		Keep: time.Duration(configuration.Refresh), Stale: 24 * time.Hour, Now: environment.Now,
@@ -140,12 +150,11 @@ func (m *Module) Describe() vendormodules.Description {
 	for _, kind := range m.configuration.Types {
 		credentials[kind] = fields
 	}
-	return vendormodules.Description{
+	description := vendormodules.Description{
 		Kind: kindName, Version: version, Region: m.configuration.Region, Country: m.configuration.Country,
 		Types: append([]descriptors.ResourceType(nil), m.configuration.Types...), Images: m.configuration.Images.Names(),
 		Isolation: true, CreateToken: true, Settle: m.configuration.Settle, Credentials: credentials,
 		Notes: []string{
-			"no rules: machines are in the security groups that the configuration names",
 			"no load-balancer: it is not made of the cloud's own balancers yet",
 			"no measure: the cloud's measurements are not read yet",
 			"no execute and no files once a machine runs: there is no way into it but its own SSH server",
@@ -153,6 +162,10 @@ func (m *Module) Describe() vendormodules.Description {
 			"prices are the configuration's",
 		},
 	}
+	if !m.configuration.EnforceRules {
+		description.Notes = append(description.Notes, "no rules: machines are in the security groups that the configuration names")
+	}
+	return description
 }
 
 // Quote implements vendormodules.Module.
@@ -272,6 +285,19 @@ func (m *Module) remember(resource vendormodules.Resource) vendormodules.Resourc
 	}
 	m.young[resource.ID] = young{resource, now.Add(time.Duration(m.configuration.Settle))}
 	return resource
+}
+
+// youngOnes are what creates said not long ago.
+func (m *Module) youngOnes() []vendormodules.Resource {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	var all []vendormodules.Resource
+	for _, one := range m.young {
+		if m.environment.Now().Before(one.until) {
+			all = append(all, one.resource)
+		}
+	}
+	return all
 }
 
 // recalled is what a create said of a resource not long ago.

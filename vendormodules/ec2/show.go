@@ -101,6 +101,7 @@ func (m *Module) List(ctx context.Context) ([]vendormodules.Resource, error) {
 		}
 		all = append(all, found...)
 	}
+	m.sweepGroups(ctx, all)
 	return all, nil
 }
 

@@ -22,6 +22,8 @@ func actions() map[string]action {
 		"CreateSubnet": createSubnet, "DescribeSubnets": describeSubnets, "DeleteSubnet": deleteSubnet,
 		"CreateSnapshot": createSnapshot, "DescribeSnapshots": describeSnapshots, "DeleteSnapshot": deleteSnapshot,
 		"CreateImage": createImage, "DescribeImages": describeImages, "DeregisterImage": deregister, "CreateTags": createTags,
+		"CreateSecurityGroup": createGroup, "DescribeSecurityGroups": describeGroups, "DeleteSecurityGroup": deleteGroup,
+		"AuthorizeSecurityGroupIngress": authorize, "RevokeSecurityGroupIngress": revoke,
 		"DescribeInstanceTypes": describeTypes, "DescribeAvailabilityZones": describeZones, "DescribeVpcs": describeVPCs,
 		"DescribeAccountAttributes": describeAttributes,
 	}
@@ -70,19 +72,27 @@ func (a *Account) newInstance(asked parameters) (*thing, error) {
 	if len(userDataOf(asked)) > 16<<10 {
 		return nil, failed("InvalidParameterValue", "User data is limited to 16384 bytes")
 	}
-	subnets := []string{}
+	subnets, groups := []string{}, asked.list("SecurityGroupId")
 	for number := 1; ; number++ {
-		subnet := asked.text("NetworkInterface." + strconv.Itoa(number) + ".SubnetId")
+		card := "NetworkInterface." + strconv.Itoa(number)
+		subnet := asked.text(card + ".SubnetId")
 		if subnet == "" {
 			break
 		}
+		groups = slices.Concat(groups, asked.list(card+".SecurityGroupId"))
 		if _, err := a.find(subnet, "InvalidSubnetID.NotFound"); err != nil {
 			return nil, err
 		}
 		subnets = append(subnets, subnet)
 	}
+	for _, group := range groups {
+		if _, err := a.find(group, "InvalidGroup.NotFound"); err != nil {
+			return nil, err
+		}
+	}
 	made := a.add("i-", "pending", "running", asked)
 	made.image, made.flavor, made.zone, made.subnets = image, asked.text("InstanceType"), zone, subnets
+	made.groups = groups
 	made.address = netip.AddrFrom4([4]byte{198, 51, byte(a.serial >> 8), byte(a.serial)})
 	for _, id := range subnets {
 		subnet, err := a.find(id, "InvalidSubnetID.NotFound")

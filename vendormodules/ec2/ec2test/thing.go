@@ -6,10 +6,11 @@ import (
 	"slices"
 	"sort"
 	"strconv"
+	"strings"
 	"time"
 )
 
-// thing is whatever exists: an instance, a volume, a subnet, a snapshot or an image.
+// thing is whatever exists: an instance, a volume, a subnet, a snapshot, an image or a group.
 type thing struct {
 	id, state, next string
 	// steps are how many listings it takes until the state is the next.
@@ -26,6 +27,9 @@ type thing struct {
 	address             netip.Addr
 	subnets             []string
 	subnetAddresses     []netip.Addr
+	// groups that an instance is in; a group lets in what its rules say.
+	groups []string
+	letsIn []permission
 	// holder of a volume, and its device.
 	holder, device string
 	block          netip.Prefix
@@ -125,8 +129,11 @@ func (a *Account) list(prefix, idName, code string, asked parameters) ([]*thing,
 func (t *thing) passes(filters map[string][]string) bool {
 	for name, values := range filters {
 		value := t.state
-		if name == "vpc-id" {
+		switch name {
+		case "vpc-id":
 			value = "vpc-1"
+		case "group-name":
+			value = t.name
 		}
 		if len(name) > 4 && name[:4] == "tag:" {
 			value = t.tags[name[4:]]
@@ -158,3 +165,6 @@ func (a *Account) keep(asked parameters, made *thing) {
 		a.tokens[asked.text("Action")+token] = made
 	}
 }
+
+// kind is how the ids of its kind begin.
+func (t *thing) kind() string { return t.id[:strings.Index(t.id, "-")+1] }
