@@ -39,10 +39,10 @@ type Agent struct {
 	// held.
 	taking sync.Mutex
 
-	mutex       sync.Mutex // guards what follows
-	deployments map[string]*deployment
-	operations  map[string]*operation
-	brought     map[string]*bringing
+	mutex      sync.Mutex // guards what follows
+	shelf      shelf
+	operations map[string]*operation
+	brought    map[string]*bringing
 
 	// workers are the operations and whatever else runs as long as Run; their context is work.
 	workers *errgroup.Group
@@ -58,13 +58,13 @@ func New(options Options) (*Agent, error) {
 		options.Now = time.Now
 	}
 	return &Agent{
-		Options:     options,
-		tables:      newTables(options.Store),
-		outbox:      outbox.New(options.Store, options.Peer, options.Log, options.Now),
-		ready:       make(chan struct{}),
-		deployments: map[string]*deployment{},
-		operations:  map[string]*operation{},
-		brought:     map[string]*bringing{},
+		Options:    options,
+		tables:     newTables(options.Store),
+		outbox:     outbox.New(options.Store, options.Peer, options.Log, options.Now),
+		ready:      make(chan struct{}),
+		shelf:      newShelf(),
+		operations: map[string]*operation{},
+		brought:    map[string]*bringing{},
 	}, nil
 }
 

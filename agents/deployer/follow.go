@@ -125,7 +125,7 @@ func (a *Agent) takeOver(ctx context.Context, vendor proto.Identity, statuses []
 
 func (a *Agent) instance(ref proto.ResourceRef) (*deployment, *instance) {
 	a.mutex.Lock()
-	target := a.deployments[ref.Deployment]
+	target := a.shelf.byID[ref.Deployment]
 	a.mutex.Unlock()
 	if target == nil {
 		return nil, nil

@@ -97,14 +97,14 @@ func (a *Agent) load(ctx context.Context) error {
 		return err
 	}
 	for _, row := range deployments {
-		a.deployments[row.ID] = &deployment{record: row.Value, instances: map[string]*instance{}}
+		a.shelf.put(&deployment{record: row.Value, instances: map[string]*instance{}})
 	}
 	instances, err := a.tables.instances.List(ctx)
 	if err != nil {
 		return err
 	}
 	for _, row := range instances {
-		if owner := a.deployments[row.Value.Ref.Deployment]; owner != nil {
+		if owner := a.shelf.byID[row.Value.Ref.Deployment]; owner != nil {
 			owner.instances[row.Value.key()] = keptInstance(row.Value)
 		}
 	}
@@ -129,12 +129,12 @@ func (a *Agent) forget(ctx context.Context) error {
 			old = append(old, a.tables.operations.Discard(id))
 		}
 	}
-	for id, target := range a.deployments {
+	for id, target := range a.shelf.byID {
 		record := target.snapshot()
 		if record.State != descriptors.DeploymentRemoved || !record.Since.Before(horizon) {
 			continue
 		}
-		delete(a.deployments, id)
+		a.shelf.drop(id)
 		target.mutex.Lock()
 		for _, one := range target.instances {
 			old = append(old, a.tables.instances.Discard(instanceID(one.Ref)))

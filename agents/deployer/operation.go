@@ -27,7 +27,7 @@ func (a *Agent) resume() {
 	a.mutex.Lock()
 	var unfinished []*operation
 	for _, one := range a.operations {
-		if one.Outcome == nil && a.deployments[one.Deployment] != nil {
+		if one.Outcome == nil && a.shelf.byID[one.Deployment] != nil {
 			unfinished = append(unfinished, one)
 		}
 	}
@@ -35,7 +35,7 @@ func (a *Agent) resume() {
 	slices.SortFunc(unfinished, func(x, y *operation) int { return x.Taken.Compare(y.Taken) })
 	for _, one := range unfinished {
 		a.mutex.Lock()
-		target := a.deployments[one.Deployment]
+		target := a.shelf.byID[one.Deployment]
 		a.mutex.Unlock()
 		a.start(target, one)
 	}

@@ -37,30 +37,34 @@ func (a *Agent) query(_ context.Context, message proto.Message) proto.Message {
 // statuses are those of the deployments on a page and after it that are not removed, by name.
 func (a *Agent) statuses(page *proto.Page) iter.Seq2[proto.DeploymentStatus, error] {
 	return func(yield func(proto.DeploymentStatus, error) bool) {
-		place := func(one *deployment) string {
-			return placeOf(proto.DeploymentStatus{Descriptor: one.snapshot().Descriptor})
-		}
-		for one, err := range proto.Rest(page, place, a.all()) {
-			if err != nil {
-				yield(proto.DeploymentStatus{}, err)
-				return
+		after := page.Start()
+		for more := true; more; {
+			a.mutex.Lock()
+			next := a.shelf.after(after, listStep)
+			a.mutex.Unlock()
+			for _, one := range next {
+				after = one.key
+				if status := a.status(one.target); status.State != descriptors.DeploymentRemoved && !yield(status, nil) {
+					return
+				}
 			}
-			if status := a.status(one); status.State != descriptors.DeploymentRemoved && !yield(status, nil) {
-				return
-			}
+			more = len(next) == listStep
 		}
 	}
 }
 
+// listStep is how many deployments a listing takes off the shelf at a time.
+const listStep = 64
+
 // placeOf is a deployment's key in listings.
 func placeOf(status proto.DeploymentStatus) string {
-	return status.Descriptor.Name + " " + status.Descriptor.ID
+	return placeKey(status.Descriptor.Name, status.Descriptor.ID)
 }
 
 func (a *Agent) all() []*deployment {
 	a.mutex.Lock()
 	defer a.mutex.Unlock()
-	return slices.Collect(maps.Values(a.deployments))
+	return slices.Collect(maps.Values(a.shelf.byID))
 }
 
 // status is a deployment as it is known here, and the operation under way.

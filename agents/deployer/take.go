@@ -98,7 +98,7 @@ func (a *Agent) admitted(ctx context.Context, target *deployment, taken *operati
 				a.mutex.Lock()
 				defer a.mutex.Unlock()
 				a.operations[taken.ID] = taken
-				a.deployments[taken.Deployment] = target
+				a.shelf.put(target)
 			},
 		}, nil
 	})
@@ -145,7 +145,7 @@ func (a *Agent) described(descriptor *descriptors.Deployment) (*deployment, *sla
 		return nil, &sla.Refusal{Code: sla.RefusedBadRequest, Message: err.Error()}
 	}
 	a.mutex.Lock()
-	target := a.deployments[descriptor.ID]
+	target := a.shelf.byID[descriptor.ID]
 	a.mutex.Unlock()
 	if target == nil {
 		return nil, nil
@@ -296,15 +296,14 @@ func (a *Agent) unfinished(record deploymentRecord) *operation {
 func (a *Agent) find(name string) *deployment {
 	a.mutex.Lock()
 	defer a.mutex.Unlock()
-	if found := a.deployments[name]; found != nil {
+	if found := a.shelf.byID[name]; found != nil {
 		return found
 	}
 	var last *deployment
 	var removed time.Time
-	for _, candidate := range a.deployments {
+	for _, candidate := range a.shelf.named(name) {
 		record := candidate.snapshot()
 		switch {
-		case record.Descriptor.Name != name:
 		case record.State != descriptors.DeploymentRemoved:
 			return candidate
 		case last == nil || record.Since.After(removed):
