@@ -179,6 +179,32 @@ func TestGatherGivesOneReplyPerSubject(t *testing.T) {
 	}
 }
 
+func TestOnlyWantedEndsAreHeard(t *testing.T) {
+	a := startAgency(t, "vendor.one", "client.ada")
+	one, ada := a.connect(t, "vendor.one"), a.connect(t, "client.ada")
+	heard := make(chan proto.Event, 10)
+	stop, err := ada.ListenIf(t.Context(), "evt.>", func(command string) bool { return command == "mine" },
+		func(_ proto.Message, event proto.Event) { heard <- event })
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop()
+	for _, event := range []proto.Event{
+		{Kind: proto.EventCommandDone, Message: "not mine", Outcome: &proto.Outcome{Command: "theirs"}},
+		{Kind: proto.EventCommandDone, Message: "mine", Outcome: &proto.Outcome{Command: "mine"}},
+		{Kind: proto.EventResourceChanged, Message: "about no command"},
+	} {
+		if err := one.Publish(t.Context(), event); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, want := range []string{"mine", "about no command"} {
+		if event := <-heard; event.Message != want {
+			t.Errorf("heard %q, want %q", event.Message, want)
+		}
+	}
+}
+
 func TestEventsAreHeardLiveAndReadLater(t *testing.T) {
 	a := startAgency(t, "vendor.one", "client.ada")
 	one, ada := a.connect(t, "vendor.one"), a.connect(t, "client.ada")

@@ -18,7 +18,9 @@ import (
 // Peer is what a client needs of the bus.
 type Peer interface {
 	Ask(ctx context.Context, subject string, message proto.Message) (proto.Message, error)
-	Listen(ctx context.Context, subject string, handle func(proto.Message, proto.Event)) (stop func(), err error)
+	ListenIf(
+		ctx context.Context, subject string, wanted func(command string) bool, handle func(proto.Message, proto.Event),
+	) (stop func(), err error)
 	Follow(ctx context.Context, options bus.FollowOptions, handle func(proto.Event) error) error
 	FollowLogs(ctx context.Context, options bus.LogOptions, handle func(bus.LogEntry) error) error
 	PutObject(ctx context.Context, owner, name string, content io.Reader) (digest string, size int64, err error)

@@ -28,7 +28,9 @@ const (
 // Peer is what an initiator needs of the bus.
 type Peer interface {
 	Ask(ctx context.Context, subject string, message proto.Message) (proto.Message, error)
-	Listen(ctx context.Context, subject string, handle func(proto.Message, proto.Event)) (stop func(), err error)
+	ListenIf(
+		ctx context.Context, subject string, wanted func(command string) bool, handle func(proto.Message, proto.Event),
+	) (stop func(), err error)
 }
 
 // Initiator gives commands and waits for their ends. It may be used from several goroutines.
@@ -38,6 +40,8 @@ type Initiator struct {
 
 	mutex   sync.Mutex
 	waiting map[waiter][]chan proto.Outcome
+	// given is how many wait for each command, whoever it was given to.
+	given map[string]int
 }
 
 // waiter is a command by its id and the one who was told: another agent's event about it means nothing.
@@ -48,8 +52,8 @@ type waiter struct {
 
 // NewInitiator listens for the ends of commands until Close.
 func NewInitiator(ctx context.Context, peer Peer) (*Initiator, error) {
-	initiator := &Initiator{peer: peer, waiting: map[waiter][]chan proto.Outcome{}}
-	stop, err := peer.Listen(ctx, "evt.*."+string(proto.EventCommandDone), initiator.ended)
+	initiator := &Initiator{peer: peer, waiting: map[waiter][]chan proto.Outcome{}, given: map[string]int{}}
+	stop, err := peer.ListenIf(ctx, "evt.*."+string(proto.EventCommandDone), initiator.waits, initiator.ended)
 	if err != nil {
 		return nil, fmt.Errorf("listen for the ends of commands: %w", err)
 	}
@@ -59,6 +63,13 @@ func NewInitiator(ctx context.Context, peer Peer) (*Initiator, error) {
 
 // Close stops listening. Commands under way go on by asking.
 func (i *Initiator) Close() { i.stop() }
+
+// waits says whether anybody waits for the end of a command.
+func (i *Initiator) waits(command string) bool {
+	i.mutex.Lock()
+	defer i.mutex.Unlock()
+	return i.given[command] > 0
+}
 
 func (i *Initiator) ended(message proto.Message, event proto.Event) {
 	if event.Outcome == nil {
@@ -80,9 +91,13 @@ func (i *Initiator) expect(key waiter) (ended chan proto.Outcome, forget func())
 	i.mutex.Lock()
 	defer i.mutex.Unlock()
 	i.waiting[key] = append(i.waiting[key], ended)
+	i.given[key.command]++
 	return ended, func() {
 		i.mutex.Lock()
 		defer i.mutex.Unlock()
+		if i.given[key.command]--; i.given[key.command] == 0 {
+			delete(i.given, key.command)
+		}
 		left := slices.DeleteFunc(i.waiting[key], func(other chan proto.Outcome) bool { return other == ended })
 		if len(left) == 0 {
 			delete(i.waiting, key)

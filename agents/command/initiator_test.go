@@ -25,6 +25,7 @@ type peer struct {
 
 	mutex  sync.Mutex
 	asks   int
+	wanted func(command string) bool
 	handle func(proto.Message, proto.Event)
 }
 
@@ -37,14 +38,19 @@ func (p *peer) Ask(ctx context.Context, _ string, message proto.Message) (proto.
 	return p.script(ctx, ask, message)
 }
 
-// Listen implements command.Peer.
-func (p *peer) Listen(_ context.Context, _ string, handle func(proto.Message, proto.Event)) (func(), error) {
-	p.handle = handle
+// ListenIf implements command.Peer.
+func (p *peer) ListenIf(
+	_ context.Context, _ string, wanted func(string) bool, handle func(proto.Message, proto.Event),
+) (func(), error) {
+	p.wanted, p.handle = wanted, handle
 	return func() {}, nil
 }
 
 // tell tells the end of a command as a vendor does.
 func (p *peer) tell(vendor, id string, refusal *sla.Refusal) {
+	if !p.wanted(id) {
+		return
+	}
 	p.handle(proto.Message{Sender: proto.Vendor(vendor)}, proto.Event{
 		Kind: proto.EventCommandDone, Outcome: &proto.Outcome{Command: id, Refusal: refusal},
 	})
@@ -216,6 +222,12 @@ func TestTwoWaitForOneCommand(t *testing.T) {
 	}
 	<-both
 	<-both
+	if p.wanted("c-2") {
+		t.Error("the end of a command is wanted that nobody gave")
+	}
 	p.tell("athens", "c-1", nil)
 	waiting.Wait()
+	if p.wanted("c-1") {
+		t.Error("the end of a command is wanted that nobody waits for any more")
+	}
 }
