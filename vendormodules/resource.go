@@ -24,8 +24,8 @@ type Resource struct {
 	// Warnings say what works otherwise than asked for.
 	Warnings []string  `json:"warnings,omitempty" yaml:"warnings,omitempty"`
 	Created  time.Time `json:"created,omitzero" yaml:"created,omitempty"`
-	// Size of a snapshot or an image: of a snapshot what a volume made of it must have at least. Zero where the cloud does
-	// not tell, and for all else.
+	// Size of a volume, a snapshot or an image: of a snapshot what a volume made of it must have at least. Zero where the
+	// cloud does not tell, and for all else.
 	Size quantity.Bytes `json:"size,omitempty" yaml:"size,omitempty"`
 }
 

@@ -171,8 +171,11 @@ func (m *Module) unwant(ctx context.Context, instance types.Instance, volume str
 
 // Resize implements vendormodules.Resizer. A volume grows as it is, a machine must be stopped.
 func (m *Module) Resize(ctx context.Context, id string, class descriptors.Class) error {
-	if strings.HasPrefix(id, "vol-") {
+	switch prefix, _, _ := strings.Cut(id, "-"); prefix {
+	case "vol":
 		return m.resizeVolume(ctx, id, class)
+	case "subnet", "snap", "ami":
+		return fmt.Errorf("ec2: resize %s: it has no size to change: %w", id, vendormodules.ErrUnsupported)
 	}
 	instance, err := m.instance(ctx, id)
 	if err != nil {

@@ -18,6 +18,7 @@ func TestConformance(t *testing.T) {
 			return vendortest.Account{
 				Open:    func(*testing.T) vendormodules.Module { b.open(""); return b.Module },
 				Listing: func(*testing.T) int { return count(t, b.directory) },
+				Machine: func(_ *testing.T, id string) vendormodules.Usage { return b.has(id) },
 			}
 		},
 		Classes: map[descriptors.ResourceType]descriptors.Class{

@@ -77,7 +77,7 @@ func (m *Module) show(of record.Record) (vendormodules.Resource, error) {
 		ID: of.Key, Key: of.Key, Name: of.Name, Type: of.Class.Type, Tags: of.Tags, Created: of.Created,
 		State: vendormodules.ResourceRunning,
 	}
-	if of.Class.Type.CopyOf() != "" {
+	if of.Class.Type == descriptors.Volume || of.Class.Type.CopyOf() != "" {
 		resource.Size, resource.Warnings = of.Class.Size, slices.Clone(of.Warnings)
 	}
 	for _, address := range of.Addresses {

@@ -2,6 +2,7 @@ package simulated_test
 
 import (
 	"context"
+	"encoding/json"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -90,6 +91,7 @@ func provider(t *testing.T, configuration string) vendortest.Provider {
 					must(t, err)
 					return len(entries)
 				},
+				Machine: func(t *testing.T, id string) vendormodules.Usage { return kept(t, account, id) },
 			}
 		},
 		Classes: map[descriptors.ResourceType]descriptors.Class{
@@ -107,6 +109,16 @@ func provider(t *testing.T, configuration string) vendortest.Provider {
 			return target.Name, err
 		},
 	}
+}
+
+// kept is what the store says that a machine takes.
+func kept(t *testing.T, account services.Store, id string) vendormodules.Usage {
+	t.Helper()
+	text, _, err := services.NewTable[json.RawMessage](account, "resources", "simulated-resource", 1).Get(t.Context(), id)
+	must(t, err)
+	var record struct{ Use vendormodules.Usage }
+	must(t, json.Unmarshal(text, &record))
+	return record.Use
 }
 
 func environment(account services.Store, now func() time.Time) vendormodules.Environment {

@@ -33,6 +33,7 @@ const (
 	opConsole    operation = "console"
 	opSnapshot   operation = "snapshot"
 	opImage      operation = "image"
+	opResize     operation = "resize"
 	// opAny stands for all operations that are not named.
 	opAny operation = "any"
 	// opBoot and opLife are no calls: what becomes of a resource by itself.
@@ -44,7 +45,7 @@ const (
 func operations() []operation {
 	return []operation{
 		opQuote, opCapacity, opCreate, opGet, opList, opDelete, opStart, opStop, opReboot, opAttach, opDetach, opSetTargets,
-		opMeasure, opConsole, opSnapshot, opImage, opAny,
+		opMeasure, opConsole, opSnapshot, opImage, opResize, opAny,
 	}
 }
 

@@ -41,6 +41,7 @@ var (
 
 	_ vendormodules.Snapshotter = (*Module)(nil)
 	_ vendormodules.Imager      = (*Module)(nil)
+	_ vendormodules.Resizer     = (*Module)(nil)
 )
 
 // Module is an account of a cloud made of numbers. One module at a time may be open on a store.

@@ -80,7 +80,7 @@ func (r *record) resource(now time.Time) vendormodules.Resource {
 		ID: r.ID, Key: r.Key, Name: r.Name, Type: r.Type, Tags: r.Tags, State: r.state(now), Created: r.Created,
 		Warnings: []string{warning},
 	}
-	if r.Type.CopyOf() != "" {
+	if r.Type == descriptors.Volume || r.Type.CopyOf() != "" {
 		shown.Size = r.Use.Storage
 	}
 	switch shown.State {

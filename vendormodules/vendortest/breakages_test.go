@@ -223,6 +223,23 @@ var breakages = map[string]breakage{
 	"images anew at every repeat": with("image", "Image of the same key again", func(module original) changed {
 		return blank{module}
 	}),
+	"leaves every size as it is": with("resize", "Get shows the size 1GiB and should show 2GiB", func(module original) changed {
+		return rigid{module}
+	}),
+	"shrinks volumes": with("resize", "Resize of a volume to a smaller one", func(module original) changed {
+		return shrinking{module}
+	}),
+	"gives a machine another address": func() breakage {
+		next := counter()
+		return by("resize", "after Resize the machine is", func(_ *memory.Cloud, module *broken) {
+			module.get = func(resource vendormodules.Resource) vendormodules.Resource {
+				if resource.Type == descriptors.Compute && len(resource.Addresses) > 0 {
+					resource.Addresses[0].Address = "198.51.100." + next()
+				}
+				return resource
+			}
+		})
+	}(),
 	"measures nonsense": with("measure", "is no measure", func(module original) changed { return unmeasured{module} }),
 	"takes any credential": with("credentials", "CheckCredential of one that the cloud does not take", func(module original) changed {
 		return trusting{module}

@@ -27,7 +27,7 @@ func ExampleCapabilities() {
 	// files          yes
 	// snapshot       yes
 	// image          yes
-	// resize         no: does not implement vendormodules.Resizer
+	// resize         yes
 	// catalogue      yes
 	// keys           yes
 	// rules          yes

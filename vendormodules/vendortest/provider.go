@@ -53,6 +53,9 @@ type Account struct {
 	// Listing counts by other means than the module what exists at the account, whoever made it; nil if there is no other
 	// means.
 	Listing func(t *testing.T) int
+	// Machine tells by other means than the module the cores and the memory of a machine, by the cloud's id; nil if there is
+	// no other means.
+	Machine func(t *testing.T, id string) vendormodules.Usage
 }
 
 // Scripts make, of a compute class, one whose machines do something once they run, and stay running. Paths are absolute.

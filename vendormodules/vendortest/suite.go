@@ -113,6 +113,7 @@ func tests(description vendormodules.Description, abilities vendormodules.Abilit
 	add(abilities.Files != nil, "files", proveFiles)
 	add(abilities.Snapshotter != nil && creates(descriptors.Volume), "snapshot", proveSnapshot)
 	add(abilities.Imager != nil, "image", proveImage)
+	add(abilities.Resizer != nil, "resize", proveResize)
 	add(abilities.Catalogue != nil, "catalogue", proveCatalogue)
 	add(abilities.Credentials != nil, "credentials", proveCredentials)
 	add(line != nil, "stalled", proveStalled)

@@ -40,6 +40,8 @@ type (
 	sold        struct{ *memory.Module }
 	forgetting  struct{ *memory.Module }
 	blank       struct{ *memory.Module }
+	rigid       struct{ *memory.Module }
+	shrinking   struct{ *memory.Module }
 )
 
 func (powerless) Stop(context.Context, string) error { return nil }
@@ -163,6 +165,20 @@ func (b blank) Image(ctx context.Context, request vendormodules.CopyRequest) (ve
 }
 
 func (s sold) Flavors(ctx context.Context) ([]vendormodules.Flavor, error) { return nil, ctx.Err() }
+
+// Resize takes a request on and does nothing.
+func (r rigid) Resize(ctx context.Context, id string, _ descriptors.Class) error {
+	_, err := r.Module.Get(ctx, id)
+	return err
+}
+
+func (s shrinking) Resize(ctx context.Context, id string, class descriptors.Class) error {
+	resource, err := s.Module.Get(ctx, id)
+	if err == nil && class.Size < resource.Size {
+		return nil
+	}
+	return s.Module.Resize(ctx, id, class)
+}
 
 func (vague) Get(context.Context, string) (vendormodules.Resource, error) {
 	return vendormodules.Resource{}, errors.New("something is wrong with it")

@@ -25,6 +25,10 @@ func TestConformance(t *testing.T) {
 			return vendortest.Account{
 				Open:    func(t *testing.T) vendormodules.Module { return center.open(t, line, "") },
 				Listing: center.count,
+				Machine: func(t *testing.T, id string) vendormodules.Usage {
+					seen := hardware(t, center.client(t), id).Config.Hardware
+					return vendormodules.Usage{Cores: int(seen.NumCPU), Memory: quantity.Bytes(seen.MemoryMB) * quantity.MiB}
+				},
 			}
 		},
 		Classes: map[descriptors.ResourceType]descriptors.Class{

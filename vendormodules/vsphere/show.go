@@ -54,7 +54,7 @@ func (e entity) show() vendormodules.Resource {
 	switch e.Type {
 	case descriptors.Network:
 		shown.Addresses = []vendormodules.Address{{Address: e.Range.String()}}
-	case descriptors.Snapshot, descriptors.Image:
+	case descriptors.Volume, descriptors.Snapshot, descriptors.Image:
 		shown.Size = e.Size
 	case descriptors.Compute:
 		shown.State = e.state()

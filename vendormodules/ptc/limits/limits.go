@@ -48,7 +48,7 @@ func (h Host) Plan(name string, bounds Bounds) Plan {
 	if err != nil {
 		return Plan{Warning: "memory and CPU are not limited: " + err.Error()}
 	}
-	memory, cpu := strconv.FormatInt(int64(bounds.Memory), 10), strconv.Itoa(bounds.Cores*period)
+	values := settings(bounds)
 	var plan Plan
 	limited := map[string]bool{}
 	for _, hierarchy := range hierarchies {
@@ -57,16 +57,8 @@ func (h Host) Plan(name string, bounds Bounds) Plan {
 			if limited[controller] {
 				continue
 			}
-			switch {
-			case controller == "memory" && hierarchy.unified:
-				group.settings["memory.max"] = memory
-			case controller == "memory":
-				group.settings["memory.limit_in_bytes"] = memory
-			case controller == "cpu" && hierarchy.unified:
-				group.settings["cpu.max"] = cpu + " " + strconv.Itoa(period)
-			case controller == "cpu":
-				group.settings["cpu.cfs_quota_us"] = cpu
-			}
+			file := bounding(controller, hierarchy.unified)
+			group.settings[file] = values[file]
 			limited[controller] = true
 		}
 		if len(group.settings) > 0 {
@@ -75,6 +67,34 @@ func (h Host) Plan(name string, bounds Bounds) Plan {
 	}
 	plan.Warning = warning(limited)
 	return plan
+}
+
+// The files that set the bounds of a group, by the version of its hierarchy.
+const (
+	memoryUnified, memoryFirst = "memory.max", "memory.limit_in_bytes"
+	cpuUnified, cpuFirst       = "cpu.max", "cpu.cfs_quota_us"
+)
+
+// bounding is the file that sets the bound of a controller.
+func bounding(controller string, unified bool) string {
+	switch {
+	case controller == "memory" && unified:
+		return memoryUnified
+	case controller == "memory":
+		return memoryFirst
+	case unified:
+		return cpuUnified
+	}
+	return cpuFirst
+}
+
+// settings are the bounds as each file wants them.
+func settings(bounds Bounds) map[string]string {
+	memory, cpu := strconv.FormatInt(int64(bounds.Memory), 10), strconv.Itoa(bounds.Cores*period)
+	return map[string]string{
+		memoryUnified: memory, memoryFirst: memory,
+		cpuUnified: cpu + " " + strconv.Itoa(period), cpuFirst: cpu,
+	}
 }
 
 func warning(limited map[string]bool) string {

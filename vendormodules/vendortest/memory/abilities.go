@@ -26,6 +26,7 @@ var (
 
 	_ vendormodules.Snapshotter       = (*Module)(nil)
 	_ vendormodules.Imager            = (*Module)(nil)
+	_ vendormodules.Resizer           = (*Module)(nil)
 	_ vendormodules.CredentialChecker = (*Module)(nil)
 )
 
@@ -132,6 +133,27 @@ func (m *Module) Console(ctx context.Context, id string) (io.ReadCloser, error) 
 		return nil, err
 	}
 	return io.NopCloser(strings.NewReader(printed)), nil
+}
+
+// Resize implements vendormodules.Resizer.
+func (m *Module) Resize(ctx context.Context, id string, class descriptors.Class) error {
+	return m.cloud.call(ctx, "resize", func() error {
+		found, err := m.cloud.find(id)
+		if err != nil {
+			return err
+		}
+		switch {
+		case found.resource.Type == descriptors.Compute:
+			found.request.Class.Cores, found.request.Class.Memory = class.Cores, class.Memory
+			return nil
+		case found.resource.Type != descriptors.Volume:
+			return fmt.Errorf("a %s has no size: %w", found.resource.Type, vendormodules.ErrUnsupported)
+		case class.Size < found.resource.Size:
+			return fmt.Errorf("volume %s has %s already: %w", id, found.resource.Size, vendormodules.ErrUnsupported)
+		}
+		found.request.Class.Size, found.resource.Size = class.Size, class.Size
+		return nil
+	})
 }
 
 // CheckCredential implements vendormodules.CredentialChecker.

@@ -177,6 +177,9 @@ func (c *Cloud) add(request vendormodules.Request) (vendormodules.Resource, erro
 			Tags: request.Tags, State: vendormodules.ResourceCreating, Created: time.Now().UTC(),
 		},
 	}
+	if request.Class.Type == descriptors.Volume {
+		added.resource.Size = request.Class.Size
+	}
 	for _, volume := range request.Volumes {
 		if _, err := c.findType(volume.Volume, descriptors.Volume); err != nil {
 			return vendormodules.Resource{}, err

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/cloud-agency/agency/descriptors"
+	"github.com/cloud-agency/agency/descriptors/quantity"
 	"github.com/cloud-agency/agency/vendormodules"
 	"github.com/cloud-agency/agency/vendormodules/vendortest"
 )
@@ -28,11 +29,18 @@ func Provider(wrap func(*Cloud, *Module) vendormodules.Module) vendortest.Provid
 			return vendortest.Account{
 				Open:    func(*testing.T) vendormodules.Module { return wrap(cloud, cloud.Open(Agency)) },
 				Listing: func(*testing.T) int { return cloud.Count() },
+				Machine: func(t *testing.T, id string) vendormodules.Usage {
+					made, err := cloud.Requested(id)
+					if err != nil {
+						t.Fatal(err)
+					}
+					return vendormodules.Usage{Cores: made.Class.Cores, Memory: made.Class.Memory}
+				},
 			}
 		},
 		Classes: map[descriptors.ResourceType]descriptors.Class{
 			descriptors.Compute:      {Type: descriptors.Compute, Image: Image, Cores: 1},
-			descriptors.Volume:       {Type: descriptors.Volume},
+			descriptors.Volume:       {Type: descriptors.Volume, Size: quantity.GiB},
 			descriptors.Network:      {Type: descriptors.Network},
 			descriptors.LoadBalancer: {Type: descriptors.LoadBalancer, Listen: 8080},
 		},
