@@ -31,6 +31,10 @@ func (m *Module) Images(ctx context.Context) ([]vendormodules.Image, error) {
 
 func (m *Module) fetchFlavors(ctx context.Context) ([]catalogue.Flavor, error) {
 	var flavors []catalogue.Flavor
+	told, _, err := m.prices.Get(ctx)
+	if err != nil {
+		return nil, err
+	}
 	pages := ec2.NewDescribeInstanceTypesPaginator(m.client, &ec2.DescribeInstanceTypesInput{MaxResults: aws.Int32(100)})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
@@ -43,7 +47,7 @@ func (m *Module) fetchFlavors(ctx context.Context) ([]catalogue.Flavor, error) {
 				continue
 			}
 			flavor := catalogue.Flavor{
-				ID: name, Name: name, Cores: int(aws.ToInt32(one.VCpuInfo.DefaultVCpus)),
+				ID: name, Name: name, Price: told.flavors[name], Cores: int(aws.ToInt32(one.VCpuInfo.DefaultVCpus)),
 				Memory: quantity.Bytes(aws.ToInt64(one.MemoryInfo.SizeInMiB)) * quantity.MiB,
 			}
 			if one.ProcessorInfo != nil {

@@ -1,8 +1,10 @@
 package ec2
 
 import (
+	"maps"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,6 +23,9 @@ type configuration struct {
 	catalogue.Images `yaml:",inline"`
 	// Endpoint is the URL of a cloud other than Amazon's.
 	Endpoint string `yaml:"endpoint"`
+	// Endpoints of the cloud's other services, as URLs; the word none for one that is not to be used. By default Amazon's,
+	// and none at another's endpoint.
+	Endpoints map[service]string `yaml:"endpoints"`
 	// Zone that everything is created in; by default the first that is available.
 	Zone string `yaml:"zone"`
 	// VPC that networks are made in; by default the account's default VPC.
@@ -40,6 +45,9 @@ type configuration struct {
 	Settle quantity.Duration `yaml:"settle"`
 	// Refresh is how long what the cloud sells is kept; 1h by default.
 	Refresh quantity.Duration `yaml:"refresh"`
+
+	// storagePriced says that the configuration tells the price of storage.
+	storagePriced bool
 }
 
 // creatable are the types that the module can create, sorted.
@@ -54,6 +62,10 @@ func configure(node *yaml.Node) (configuration, error) {
 		Refresh: quantity.Duration(time.Hour),
 	}
 	err := vendormodules.Configure(node, &c, c.check)
+	c.storagePriced = c.Prices.StorageGiBMonth.Currency != ""
+	if c.absence(priceList) == "" {
+		c.Prices = c.Prices.InCurrency(priceCurrency(c.Region))
+	}
 	c.Terms = c.Terms.WithDefaults(catalogue.Terms{Types: creatable(), ReadyIn: quantity.Duration(2 * time.Minute)})
 	return c, err
 }
@@ -64,11 +76,20 @@ func (c *configuration) check(_ descriptors.Positions, fault vendormodules.Fault
 	if c.Region == "" {
 		fault("region", "a region is needed, such as eu-west-1")
 	}
-	if c.Endpoint != "" {
-		if parsed, err := url.Parse(c.Endpoint); err != nil || parsed.Host == "" || !strings.HasPrefix(parsed.Scheme, "http") {
-			fault("endpoint", "%q is no URL such as https://ec2.example.org", c.Endpoint)
+	if c.Endpoint != "" && !isURL(c.Endpoint) {
+		fault("endpoint", "%q is no URL such as https://ec2.example.org", c.Endpoint)
+	}
+	for _, one := range slices.Sorted(maps.Keys(c.Endpoints)) {
+		path := "endpoints." + string(one)
+		if endpoint := c.Endpoints[one]; catalogue.Known(fault, path, string(one), catalogue.Texts(serviceNames())) && endpoint != without && !isURL(endpoint) {
+			fault(path, "%q is no URL such as https://%s.example.org, and not the word none", endpoint, one)
 		}
 	}
+}
+
+func isURL(text string) bool {
+	parsed, err := url.Parse(text)
+	return err == nil && parsed.Host != "" && strings.HasPrefix(parsed.Scheme, "http")
 }
 
 // subnetBits is how large a network is whose range nobody asked for.

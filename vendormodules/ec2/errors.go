@@ -37,6 +37,10 @@ var sentinels = map[string]error{
 	"PendingVerification": vendormodules.ErrAuthentication, "ExpiredToken": vendormodules.ErrAuthentication,
 	"MissingAuthenticationToken": vendormodules.ErrAuthentication,
 
+	"AccessDenied": vendormodules.ErrAuthentication, "AccessDeniedException": vendormodules.ErrAuthentication,
+	"UnrecognizedClientException": vendormodules.ErrAuthentication, "InvalidSignatureException": vendormodules.ErrAuthentication,
+	"ExpiredTokenException": vendormodules.ErrAuthentication,
+
 	"InvalidAction": vendormodules.ErrUnsupported, "UnsupportedOperation": vendormodules.ErrUnsupported, "Unsupported": vendormodules.ErrUnsupported,
 
 	"DependencyViolation": vendormodules.ErrConflict, "VolumeInUse": vendormodules.ErrConflict, "IncorrectState": vendormodules.ErrConflict,
@@ -86,6 +90,24 @@ func mapped(err error) error {
 		sentinel = vendormodules.ErrInvalid
 	}
 	return answered{code, answer.ErrorMessage(), sentinel, retryAfter(response)}
+}
+
+// absent says whether an error means that the cloud does not know what it was asked for, whatever the request said.
+func absent(err error) bool {
+	switch codeOf(err) {
+	case "InvalidAction", "UnsupportedOperation", "Unsupported", "UnknownOperationException", "UnknownOperation", "NotImplemented":
+		return true
+	}
+	var response *smithyhttp.ResponseError
+	var answer smithy.APIError
+	if !errors.As(err, &response) || errors.As(err, &answer) && answer.ErrorCode() != "" && answer.ErrorCode() != "UnknownError" {
+		return false
+	}
+	switch response.HTTPStatusCode() { // there is something, and it speaks no such API
+	case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotImplemented:
+		return true
+	}
+	return false
 }
 
 // codeOf is the cloud's code of an error; empty if it is none of the cloud's.

@@ -5,8 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -14,7 +12,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
-	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	"github.com/aws/aws-sdk-go-v2/service/pricing"
+	"github.com/aws/aws-sdk-go-v2/service/servicequotas"
 	"go.uber.org/zap"
 	"gopkg.in/yaml.v3"
 
@@ -61,12 +60,16 @@ type Module struct {
 	configuration configuration
 	environment   vendormodules.Environment
 	client        *ec2.Client
+	priceClient   *pricing.Client
+	quotaClient   *servicequotas.Client
+	lacks         *lacks
 	closed        atomic.Bool
 
 	flavors  *catalogue.Cache[[]catalogue.Flavor]
 	images   *catalogue.Cache[[]catalogue.Image]
 	place    *catalogue.Cache[place]
 	capacity *catalogue.Cache[vendormodules.Usage]
+	prices   *catalogue.Cache[prices]
 
 	// grouping is held by who changes security groups; unswept says that some may be left that nothing needs.
 	grouping chan struct{}
@@ -82,6 +85,9 @@ type young struct {
 	resource vendormodules.Resource
 	until    time.Time
 }
+
+// keepPrices is how long the cloud's prices are kept, which it changes a few times a year.
+const keepPrices = 24 * time.Hour
 
 // New makes a module; it asks the cloud for nothing. The error is descriptors.Faults.
 func New(node *yaml.Node, environment vendormodules.Environment) (*Module, error) {
@@ -101,7 +107,9 @@ func New(node *yaml.Node, environment vendormodules.Environment) (*Module, error
 	if m.environment.Log == nil {
 		m.environment.Log = zap.NewNop()
 	}
-	m.client = m.connect(services.Scope{Vendor: environment.Vendor})
+	m.recallLacks()
+	whole := services.Scope{Vendor: environment.Vendor}
+	m.client, m.priceClient, m.quotaClient = m.connect(whole), m.connectPrices(whole), m.connectQuotas(whole)
 	keep := catalogue.CacheOptions{
 		Keep: time.Duration(configuration.Refresh), Stale: 24 * time.Hour, Now: environment.Now,
 	}
@@ -109,34 +117,9 @@ func New(node *yaml.Node, environment vendormodules.Environment) (*Module, error
 	m.images = catalogue.NewCache(m.fetchImages, keep)
 	m.place = catalogue.NewCache(m.fetchPlace, keep)
 	m.capacity = catalogue.NewCache(m.fetchCapacity, keep)
+	keep.Keep, keep.Stale = keepPrices, 7*keepPrices
+	m.prices = catalogue.NewCache(m.fetchPrices, keep)
 	return m, nil
-}
-
-// credentialLife is how long a credential is used before it is looked up again.
-const credentialLife = time.Minute
-
-// connect makes a client with the credential of a scope, which is looked up when it is needed. Retrying is the agent's.
-func (m *Module) connect(scope services.Scope) *ec2.Client {
-	options := ec2.Options{
-		Region: m.configuration.Region, Retryer: aws.NopRetryer{},
-		Credentials: aws.CredentialsProviderFunc(func(ctx context.Context) (aws.Credentials, error) {
-			credential, err := m.environment.Credentials.Credential(ctx, scope)
-			if err != nil {
-				return aws.Credentials{}, err
-			}
-			return aws.Credentials{
-				AccessKeyID: credential["access-key"].Reveal(), SecretAccessKey: credential["secret-key"].Reveal(),
-				SessionToken: credential["session-token"].Reveal(), CanExpire: true, Expires: time.Now().Add(credentialLife),
-			}, nil
-		}),
-	}
-	if m.environment.HTTP != nil {
-		options.HTTPClient = &http.Client{Transport: m.environment.HTTP}
-	}
-	if m.configuration.Endpoint != "" {
-		options.BaseEndpoint = aws.String(m.configuration.Endpoint)
-	}
-	return ec2.New(options)
 }
 
 // Describe implements vendormodules.Module.
@@ -159,8 +142,15 @@ func (m *Module) Describe() vendormodules.Description {
 			"no measure: the cloud's measurements are not read yet",
 			"no execute and no files once a machine runs: there is no way into it but its own SSH server",
 			"commands and files of a machine must fit 16 KiB compressed, which is what the cloud takes",
-			"prices are the configuration's",
 		},
+	}
+	currency := priceCurrency(m.configuration.Region)
+	switch said := m.configuration.Prices.Currency; {
+	case m.configuration.absence(priceList) != "":
+		description.Notes = append(description.Notes, "prices are the configuration's")
+	case said != currency:
+		description.Notes = append(description.Notes,
+			fmt.Sprintf("prices are the configuration's: they are in %s, and the cloud tells its own in %s", said, currency))
 	}
 	if !m.configuration.EnforceRules {
 		description.Notes = append(description.Notes, "no rules: machines are in the security groups that the configuration names")
@@ -176,14 +166,17 @@ func (m *Module) Quote(ctx context.Context, class descriptors.Class) (vendormodu
 	if refusal := m.configuration.Refuse(class, true); refusal != nil {
 		return vendormodules.Quote{}, *refusal
 	}
+	terms, err := m.terms(ctx)
+	if err != nil {
+		return vendormodules.Quote{}, err
+	}
 	var flavor catalogue.Flavor
 	if class.Type.RunsMachines() {
-		var err error
 		if _, flavor, err = m.choose(ctx, class); err != nil {
 			return vendormodules.Quote{}, err
 		}
 	}
-	return m.configuration.Terms.Quote(class, flavor)
+	return terms.Quote(class, flavor)
 }
 
 // choose finds the image and the flavor of a class. The error is an sla.Refusal if there are none.
@@ -206,30 +199,6 @@ func (m *Module) flavor(ctx context.Context, class descriptors.Class, image cata
 		return catalogue.Flavor{}, err
 	}
 	return m.configuration.Prices.Cheapest(flavors, class, image)
-}
-
-// Capacity implements vendormodules.Module.
-func (m *Module) Capacity(ctx context.Context) (vendormodules.Usage, error) {
-	usage, _, err := m.capacity.Get(ctx)
-	return usage, err
-}
-
-func (m *Module) fetchCapacity(ctx context.Context) (vendormodules.Usage, error) {
-	answer, err := m.client.DescribeAccountAttributes(ctx, &ec2.DescribeAccountAttributesInput{
-		AttributeNames: []types.AccountAttributeName{"max-instances"},
-	})
-	if err != nil {
-		return vendormodules.Usage{}, fault("ask what the account may have", err)
-	}
-	var usage vendormodules.Usage
-	for _, attribute := range answer.AccountAttributes {
-		for _, value := range attribute.AttributeValues {
-			if number, err := strconv.Atoi(aws.ToString(value.AttributeValue)); err == nil && aws.ToString(attribute.AttributeName) == "max-instances" {
-				usage.Instances = number
-			}
-		}
-	}
-	return usage, nil
 }
 
 // CheckCredential implements vendormodules.CredentialChecker. What changes something is tried dry.

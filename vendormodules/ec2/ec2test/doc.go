@@ -1,4 +1,4 @@
-// Package ec2test is a server for tests that speaks the wire format of the EC2 API: the Query protocol in, XML out, with
+// Package ec2test is a server for tests that speaks the wire format of the EC2 API, and of those beside it that the module asks: the Query protocol in, XML out, or JSON both ways, with
 // pages, client tokens, states that take time, listings that are late, and errors with the cloud's codes.
 //
 // It is made from the API's reference and what the official SDK sends and reads, and not from a recording. It is no cloud:

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -22,6 +23,8 @@ type Account struct {
 	Slow int
 	// Boot is what a machine prints when it starts, by its user data; nil for nothing.
 	Boot func(userData []byte) string
+	// Off are the actions that the cloud does not know, as one has fewer that only speaks the same API.
+	Off []string
 
 	mutex   sync.Mutex
 	refused bool
@@ -79,6 +82,10 @@ func failed(code, format string, arguments ...any) error {
 const namespace = "http://ec2.amazonaws.com/doc/2016-11-15/"
 
 func (a *Account) serve(writer http.ResponseWriter, request *http.Request) {
+	if target := request.Header.Get("X-Amz-Target"); target != "" {
+		a.serveJSON(writer, request, target)
+		return
+	}
 	if err := request.ParseForm(); err != nil {
 		http.Error(writer, err.Error(), http.StatusBadRequest)
 		return
@@ -98,41 +105,62 @@ func (a *Account) serve(writer http.ResponseWriter, request *http.Request) {
 
 // refuse answers with an error as the API does.
 func refuse(writer http.ResponseWriter, err error) {
-	var said failure
-	if !errors.As(err, &said) {
-		said = failure{"InternalError", err.Error()}
-	}
-	status := http.StatusBadRequest
-	switch said.code {
-	case "AuthFailure":
-		status = http.StatusUnauthorized
-	case "UnauthorizedOperation", "DryRunOperation":
-		status = http.StatusForbidden
-		if said.code == "DryRunOperation" {
-			status = http.StatusPreconditionFailed
-		}
-	case "RequestLimitExceeded":
-		status = http.StatusServiceUnavailable
+	said := saidBy(err)
+	if said.code == "RequestLimitExceeded" {
 		writer.Header().Set("Retry-After", "7")
-	case "InternalError", "InsufficientInstanceCapacity":
-		status = http.StatusInternalServerError
 	}
-	writer.WriteHeader(status)
+	writer.WriteHeader(statusOf(said.code))
 	_, _ = fmt.Fprintf(writer, "%s<Response><Errors><Error><Code>%s</Code><Message>%s</Message></Error></Errors><RequestID>r-1</RequestID></Response>",
 		xml.Header, said.code, said.message)
 }
 
-// act does what an action asks for. The mutex is held.
-func (a *Account) act(action, authorization string, asked parameters) (any, error) {
-	if code := a.faults[action]; code != "" {
+// saidBy is an error as a failure.
+func saidBy(err error) failure {
+	var said failure
+	if errors.As(err, &said) {
+		return said
+	}
+	return failure{"InternalError", err.Error()}
+}
+
+func statusOf(code string) int {
+	switch code {
+	case "AuthFailure":
+		return http.StatusUnauthorized
+	case "UnauthorizedOperation", "AccessDenied":
+		return http.StatusForbidden
+	case "DryRunOperation":
+		return http.StatusPreconditionFailed
+	case "RequestLimitExceeded":
+		return http.StatusServiceUnavailable
+	case "InternalError", "InsufficientInstanceCapacity":
+		return http.StatusInternalServerError
+	}
+	return http.StatusBadRequest
+}
+
+// off says whether an action is switched off.
+func (a *Account) off(action string) bool { return slices.Contains(a.Off, action) }
+
+// admit says why nothing is done: the test wants it, or the credential is not taken, which the code tells.
+func (a *Account) admit(action, authorization, code string) error {
+	if fault := a.faults[action]; fault != "" {
 		delete(a.faults, action)
-		return nil, failed(code, "as the test wants")
+		return failed(fault, "as the test wants")
 	}
 	if a.refused || !strings.Contains(authorization, "Credential="+AccessKey+"/") {
-		return nil, failed("AuthFailure", "AWS was not able to validate the provided access credentials")
+		return failed(code, "AWS was not able to validate the provided access credentials")
+	}
+	return nil
+}
+
+// act does what an action asks for. The mutex is held.
+func (a *Account) act(action, authorization string, asked parameters) (any, error) {
+	if err := a.admit(action, authorization, "AuthFailure"); err != nil {
+		return nil, err
 	}
 	do, known := actions()[action]
-	if !known {
+	if !known || a.off(action) {
 		return nil, failed("InvalidAction", "The action %s is not valid for this web service", action)
 	}
 	if asked.text("DryRun") == "true" {
