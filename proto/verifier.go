@@ -34,11 +34,13 @@ type Verifier struct {
 	account string
 	now     func() time.Time
 	guard   *ReplayGuard
-	trust   atomic.Pointer[trust]
+	trust   atomic.Pointer[Trust]
 }
 
-// trust is a register with its keys parsed.
-type trust struct {
+// Trust is a register that the account has signed, with its keys parsed. It never changes, so that all agents of one
+// process can share it: that many agents each read a register of as many takes the square of their number.
+type Trust struct {
+	account  string
 	signed   SignedRegister
 	register Register
 	keys     map[Identity]ed25519.PublicKey
@@ -46,10 +48,14 @@ type trust struct {
 	former map[Identity][]ed25519.PublicKey
 }
 
-// trusting parses the keys of a register.
-func trusting(signed SignedRegister, register Register) (*trust, error) {
-	parsed := &trust{
-		signed: signed, register: register,
+// NewTrust opens a register if the account with that public nkey signed it, else it is ErrMalformed or ErrSignature.
+func NewTrust(account string, signed SignedRegister) (*Trust, error) {
+	register, err := signed.Open(account)
+	if err != nil {
+		return nil, err
+	}
+	parsed := &Trust{
+		account: account, signed: signed, register: register,
 		keys: make(map[Identity]ed25519.PublicKey, len(register.Entries)), former: make(map[Identity][]ed25519.PublicKey),
 	}
 	for name, entry := range register.Entries {
@@ -72,32 +78,55 @@ func trusting(signed SignedRegister, register Register) (*trust, error) {
 	return parsed, nil
 }
 
+// Signed is the register as the account signed it.
+func (t *Trust) Signed() SignedRegister { return t.signed }
+
+// Account is the public nkey of the account that signed it.
+func (t *Trust) Account() string { return t.account }
+
+// Register is the register, which is not to be changed.
+func (t *Trust) Register() Register { return t.register }
+
 // NewVerifier makes the verifier of one agent, which trusts what the account's key has signed: at first, that register.
 func NewVerifier(self Identity, account string, register SignedRegister, now func() time.Time) (*Verifier, error) {
-	verifier := &Verifier{self: self, account: account, now: now, guard: NewReplayGuard()}
-	if _, err := verifier.Update(register); err != nil {
+	trust, err := NewTrust(account, register)
+	if err != nil {
 		return nil, err
 	}
-	return verifier, nil
+	return NewTrustingVerifier(self, trust, now), nil
+}
+
+// NewTrustingVerifier is NewVerifier with a register that was opened before.
+func NewTrustingVerifier(self Identity, trust *Trust, now func() time.Time) *Verifier {
+	verifier := &Verifier{self: self, account: trust.account, now: now, guard: NewReplayGuard()}
+	verifier.trust.Store(trust)
+	return verifier
 }
 
 // Update takes a newer register than the one trusted so far and says whether it did. One of the same version is no
 // change, an older one ErrOldRegister, one that the account did not sign ErrSignature.
 func (v *Verifier) Update(signed SignedRegister) (bool, error) {
-	register, err := signed.Open(v.account)
+	if v.SignedRegister() == signed {
+		return false, nil
+	}
+	next, err := NewTrust(v.account, signed)
 	if err != nil {
 		return false, err
 	}
-	next, err := trusting(signed, register)
-	if err != nil {
-		return false, err
+	return v.UpdateTrust(next)
+}
+
+// UpdateTrust is Update with a register that was opened before.
+func (v *Verifier) UpdateTrust(next *Trust) (bool, error) {
+	if next.account != v.account {
+		return false, fmt.Errorf("register of account %s: %w", next.account, ErrSignature)
 	}
 	for {
 		current := v.trust.Load()
-		if current != nil && register.Version < current.register.Version {
-			return false, fmt.Errorf("%w: version %d, trusted is %d", ErrOldRegister, register.Version, current.register.Version)
+		if next.register.Version < current.register.Version {
+			return false, fmt.Errorf("%w: version %d, trusted is %d", ErrOldRegister, next.register.Version, current.register.Version)
 		}
-		if current != nil && register.Version == current.register.Version {
+		if next.register.Version == current.register.Version {
 			return false, nil
 		}
 		if v.trust.CompareAndSwap(current, next) {

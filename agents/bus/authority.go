@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"bytes"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
@@ -41,6 +42,10 @@ type authorityState struct {
 	RevokedKeys map[string]time.Time `json:"revoked-keys,omitempty"`
 
 	register proto.Register
+	// content is the file that all of this was read from or written to, trust the register with its keys, once somebody
+	// has asked for them.
+	content []byte
+	trust   *proto.Trust
 }
 
 // OpenAuthority loads the keys and the register from a directory, or makes them there. A key file that others can read is
@@ -94,6 +99,23 @@ func (a *Authority) Register() (proto.SignedRegister, error) {
 		return err
 	})
 	return signed, err
+}
+
+// trust is the register as it stands, opened once for all agents of the process.
+func (a *Authority) trust() (trust *proto.Trust, err error) {
+	err = a.locked(func() error {
+		if err := a.load(); err != nil {
+			return err
+		}
+		if a.state.trust == nil {
+			if a.state.trust, err = proto.NewTrust(a.Account(), a.state.Register); err != nil {
+				return err
+			}
+		}
+		trust = a.state.trust
+		return nil
+	})
+	return trust, err
 }
 
 // Enrol makes the credentials of an agent and enters it in the register. One that is there already gets new keys, and its
@@ -235,7 +257,10 @@ func (a *Authority) load() error {
 	if err != nil {
 		return err
 	}
-	var state authorityState
+	if bytes.Equal(content, a.state.content) {
+		return nil
+	}
+	state := authorityState{content: content}
 	if err := json.Unmarshal(content, &state); err != nil {
 		return fmt.Errorf("%s: %w", a.stateFile(), err)
 	}
@@ -257,6 +282,7 @@ func (a *Authority) store(next authorityState) (err error) {
 	if err := writePrivate(a.stateFile(), content); err != nil {
 		return err
 	}
+	next.content = content
 	a.state = next
 	return nil
 }

@@ -124,15 +124,11 @@ func newPeer(options Options) (*Peer, error) {
 	if peer.sealingKey, err = peer.sealing.Public(); err != nil {
 		return nil, err
 	}
-	peer.verifier, err = proto.NewVerifier(peer.identity, peer.account, credentials.Register, peer.now)
-	if err != nil {
-		return nil, err
-	}
 	if options.Server != nil {
 		peer.authority = options.Server.authority
-		if err := peer.askAuthority(); err != nil {
-			return nil, err
-		}
+	}
+	if peer.verifier, err = peer.newVerifier(credentials.Register); err != nil {
+		return nil, err
 	}
 	peer.answers = newMailbox(inboxPrefix(peer.identity))
 	return peer, nil

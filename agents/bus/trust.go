@@ -33,10 +33,25 @@ func (p *Peer) SignedRegister() proto.SignedRegister { return p.verifier.SignedR
 // proto.ErrOldRegister.
 func (p *Peer) UpdateRegister(signed proto.SignedRegister) error {
 	updated, err := p.verifier.Update(signed)
+	p.updated(updated)
+	return err
+}
+
+// updateTrust is UpdateRegister with what the authority in this process has opened. That of one restored from a copy is
+// older, and left.
+func (p *Peer) updateTrust(trust *proto.Trust) error {
+	updated, err := p.verifier.UpdateTrust(trust)
+	p.updated(updated)
+	if errors.Is(err, proto.ErrOldRegister) {
+		return nil
+	}
+	return err
+}
+
+func (p *Peer) updated(updated bool) {
 	if updated {
 		p.log.Info("newer register", zap.Uint64("version", p.verifier.Register().Version))
 	}
-	return err
 }
 
 // onRegister takes a register that was announced. Whoever sent it, the account's signature decides.
@@ -44,11 +59,21 @@ func (p *Peer) onRegister(message *nats.Msg) {
 	var signed proto.SignedRegister
 	err := json.Unmarshal(message.Data, &signed)
 	if err == nil {
-		err = p.UpdateRegister(signed)
+		err = p.takeRegister(signed)
 	}
 	if err != nil && !errors.Is(err, proto.ErrOldRegister) {
 		p.log.Warn("announced register refused", zap.Error(err))
 	}
+}
+
+// takeRegister takes a register, as the authority in this process has opened it if that is the same.
+func (p *Peer) takeRegister(signed proto.SignedRegister) error {
+	if p.authority != nil {
+		if trust, err := p.authority.trust(); err == nil && trust.Signed() == signed {
+			return p.updateTrust(trust)
+		}
+	}
+	return p.UpdateRegister(signed)
 }
 
 // verified verifies, and once more if the sender is not known or has another key and the broker has a newer register.
@@ -89,15 +114,34 @@ func (p *Peer) renewRegister(ctx context.Context) bool {
 	return p.Register().Version > before
 }
 
+// newVerifier trusts the newer one of the register in the credentials and, if the authority is in this process, its own.
+func (p *Peer) newVerifier(register proto.SignedRegister) (*proto.Verifier, error) {
+	if p.authority == nil {
+		return proto.NewVerifier(p.identity, p.account, register, p.now)
+	}
+	trust, err := p.authority.trust()
+	if err != nil {
+		return nil, fmt.Errorf("register: %w", err)
+	}
+	if trust.Account() == p.account && trust.Signed() == register {
+		return proto.NewTrustingVerifier(p.identity, trust, p.now), nil
+	}
+	verifier, err := proto.NewVerifier(p.identity, p.account, register, p.now)
+	if err == nil {
+		_, err = verifier.UpdateTrust(trust)
+	}
+	if errors.Is(err, proto.ErrOldRegister) {
+		err = nil // of an authority restored from a copy
+	}
+	return verifier, err
+}
+
 func (p *Peer) askAuthority() error {
-	signed, err := p.authority.Register()
+	trust, err := p.authority.trust()
 	if err != nil {
 		return fmt.Errorf("register: %w", err)
 	}
-	if err := p.UpdateRegister(signed); !errors.Is(err, proto.ErrOldRegister) {
-		return err
-	}
-	return nil // of an authority restored from a copy
+	return p.updateTrust(trust)
 }
 
 // askBroker takes the answer on the account's signature alone: the broker's own key may be what has changed.
