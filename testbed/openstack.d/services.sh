@@ -75,7 +75,7 @@ start_octavia() {
   [[ -e $home/octavia/ca.pem ]] || openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=testbed -days 3650 \
     -keyout "$home/octavia/ca.key" -out "$home/octavia/ca.pem" 2>/dev/null
   db_sync octavia py octavia-db-manage octavia.db.migration.cli $c upgrade head
-  serve octavia-worker octavia.cmd.octavia_worker $c
+  serve octavia-worker testbed_octavia $c
   wsgi octavia 9876 'octavia.api.app:setup_app()' X=1 "$c"
 }
 
