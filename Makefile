@@ -8,8 +8,8 @@ BENCH   ?= .
 COUNT   ?= 5
 
 .DEFAULT_GOAL := help
-.PHONY: help build static image demo test check lint tidy-check generate bench crash-test foreign-vendor-test \
-	testbed-up testbed-down conformance bench-mediation fuzz clean
+.PHONY: help build static image examples-image demo test check lint tidy-check generate bench crash-test foreign-vendor-test \
+	testbed-up testbed-down conformance story bench-mediation fuzz clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-20s %s\n", $$1, $$2}'
@@ -23,6 +23,9 @@ static: ## Build bin/static/agency, which needs nothing beside it: for container
 
 image: static ## Build the container image agency:local, of bin/static/agency alone (a Docker engine)
 	@DOCKER_BUILDKIT=0 docker build --quiet --tag agency:local .
+
+examples-image: static ## Import agency-examples on a Docker engine: the programs of the examples, for their containers
+	@DOCKER_BUILDKIT=0 docker build --quiet --tag agency-examples --file examples/containers/Dockerfile .
 
 demo: build ## Run the main job once, everything on this machine: bids, plan, deployment, scaling, removal
 	@$(BIN)/agency demo
@@ -61,6 +64,9 @@ testbed-down: ## Stop what testbed-up started, or PROVIDERS of it
 conformance: ## Put modules through the suite, against the testbed too: prints a table (MODULES=./vendormodules/... RUN=regexp)
 	@$(GO) test -tags testbed -count 1 -p 1 -timeout 40m -json -run '$(RUN)' $(or $(MODULES),./vendormodules/...) \
 		| $(GO) run ./vendormodules/vendortest/summary
+
+story: build ## Broker examples/webshop.yaml over five vendors: ptc, Docker, libvirt, OpenStack, vSphere (testbed-up first)
+	$(GO) test -tags testbed -count 1 -timeout 40m -run '^TestStory$$' -v ./cmd/agency
 
 bench-mediation: ## What the agency adds to the clouds of the testbed: SDK, module, agency, Libcloud in one run (RUNS=30)
 	$(GO) test -tags testbed -count 1 -timeout 90m -run '^TestMediation' -v ./agents/vendor -runs $(or $(RUNS),30)

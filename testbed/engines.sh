@@ -55,9 +55,8 @@ remove_bridges() {
 
 # What engines change of the host's network is noted by the first that starts and put back by the last that stops: the
 # second would note what the first had made of it.
-network=$(dirname "$home")/network
-
 remember_network() {
+  local network=${home%/*}/network
   mkdir -p "$network/users"
   [[ -e $network/policy ]] || {
     cat /proc/sys/net/ipv4/ip_forward >"$network/forwarding"
@@ -68,6 +67,7 @@ remember_network() {
 
 # forget_network PATTERN: takes away the rules and chains that match, and puts back what was noted when no engine is left.
 forget_network() {
+  local network=${home%/*}/network
   [[ -e $network/users/${home##*/} ]] || return 0
   iptables-save | grep -vE -- "$1" | iptables-restore
   rm "$network/users/${home##*/}"
