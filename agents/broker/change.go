@@ -41,6 +41,7 @@ func (a *Agent) openChange(ctx context.Context, content proto.Submission, comman
 		return a.knownOffers(ctx, from.known, err)
 	}
 	if content.Change.Undo {
+		content.Change.Classes = nil // of what was agreed on nothing is asked for anew
 		content.Application, content.Uploads, err = a.before(ctx, &from)
 	} else {
 		content.Change.Classes, err = a.uncovered(ctx, from, content.Application)
@@ -111,8 +112,9 @@ func (a *Agent) bind(ctx context.Context, from *ground, resources map[string]des
 	}
 	from.bound, from.offers = map[string]descriptors.BoundClass{}, map[string]sla.Offer{}
 	for _, agreement := range agreements {
+		ending := from.base.record.Released[agreement.ID]
 		for class, offer := range agreement.Classes {
-			if agreement.State == sla.AgreementObserved && resources[class].Agreement == agreement.ID {
+			if agreement.State == sla.AgreementObserved && resources[class].Agreement == agreement.ID && !slices.Contains(ending, class) {
 				from.bound[class], from.offers[class] = resources[class], offer
 			}
 		}

@@ -2,6 +2,7 @@ package broker_test
 
 import (
 	"context"
+	"maps"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -282,8 +283,11 @@ func (v *scripted) proposal(call descriptors.CallForProposals) sla.Proposal {
 		Currency: call.Currency, Offers: map[string]sla.Offer{}, Refusals: map[string]sla.Refusal{},
 		Held: !call.Advisory, ValidUntil: time.Now().Add(v.valid).UTC(),
 	}
+	v.mutex.Lock()
+	prices := maps.Clone(v.prices)
+	v.mutex.Unlock()
 	for name := range call.Classes {
-		price, priced := v.prices[name]
+		price, priced := prices[name]
 		if !priced {
 			proposal.Refusals[name] = sla.Refusal{Code: sla.RefusedUnsupported, Message: "has none"}
 			continue
@@ -294,6 +298,15 @@ func (v *scripted) proposal(call descriptors.CallForProposals) sla.Proposal {
 		}
 	}
 	return proposal
+}
+
+// setPrice is what an instance of a class costs from now on; of 0 the vendor has none any more.
+func (v *scripted) setPrice(class string, price int64) {
+	v.mutex.Lock()
+	defer v.mutex.Unlock()
+	if v.prices[class] = price; price == 0 {
+		delete(v.prices, class)
+	}
 }
 
 func (v *scripted) decide(ctx context.Context, message proto.Message) proto.Message {

@@ -58,6 +58,9 @@ type standing struct {
 	// is to take the place of.
 	Change string `json:"change,omitempty"`
 	Base   string `json:"base,omitempty"`
+	// Released are the classes for which vendors were asked to end agreements, by agreement: whether they have is not
+	// known, so nobody goes back to them.
+	Released map[string][]string `json:"released,omitempty"`
 }
 
 // state is where the call stands at that time: one whose proposals have all run out has expired, written down or not.

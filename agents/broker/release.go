@@ -2,6 +2,7 @@ package broker
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -9,12 +10,16 @@ import (
 	"github.com/cloud-agency/agency/descriptors"
 	"github.com/cloud-agency/agency/proto"
 	"github.com/cloud-agency/agency/sla"
+	"github.com/cloud-agency/agency/vendormodules/services"
 )
 
 // release ends agreements for the classes that a deployment does not need them for any more, and altogether where none is
-// left. It remembers nothing of its own: whoever asks asks again until it is done.
+// left. It remembers only that it has begun: whoever asks asks again until it is done.
 func (a *Agent) release(ctx context.Context, content proto.Cancellation) ([]sla.Agreement, error) {
 	deployment, err := load(ctx, a.books.deployments, content.Name)
+	if errors.Is(err, services.ErrNoKey) {
+		return nil, refusalf(sla.RefusedNotFound, "agency status lists those that stand", "there is no deployment %q", content.Name)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -23,7 +28,7 @@ func (a *Agent) release(ctx context.Context, content proto.Cancellation) ([]sla.
 		return nil, err
 	}
 	var errands []errand
-	released := map[int][]string{}
+	released, ending := map[int][]string{}, map[string][]string{}
 	for i, agreement := range agreements {
 		classes := unneeded(agreement, content.Releases[agreement.ID], deployment.record.Resources)
 		if agreement.State != sla.AgreementObserved || len(classes) == 0 {
@@ -35,9 +40,12 @@ func (a *Agent) release(ctx context.Context, content proto.Cancellation) ([]sla.
 		if len(classes) < len(agreement.Classes) {
 			message.Classes = classes
 		}
-		released[i] = classes
+		released[i], ending[agreement.ID] = classes, classes
 		command := agreement.ID + "-release-" + strings.Join(classes, "-")
 		errands = append(errands, newErrand(i, agreement, command, proto.Cancel, message))
+	}
+	if err := a.noWayBack(ctx, deployment.record.Call, ending); err != nil {
+		return nil, err
 	}
 	results, stop := a.send(ctx, errands)
 	defer stop()
@@ -56,6 +64,34 @@ func (a *Agent) release(ctx context.Context, content proto.Cancellation) ([]sla.
 		return nil, err
 	}
 	return a.agreements(ctx, content.Name)
+}
+
+// noWayBack writes down, before any vendor is asked, for which classes agreements are being ended. A change back to them
+// that is agreed on at the same time comes first, so that the release is looked at anew, or not at all.
+func (a *Agent) noWayBack(ctx context.Context, call string, ending map[string][]string) error {
+	base, err := load(ctx, a.books.standings, call)
+	if err != nil {
+		return err
+	}
+	released := maps.Clone(base.record.Released)
+	if released == nil {
+		released = map[string][]string{}
+	}
+	for agreement, classes := range ending {
+		classes = slices.Concat(released[agreement], classes)
+		slices.Sort(classes)
+		released[agreement] = slices.Compact(classes)
+	}
+	switch {
+	case maps.EqualFunc(released, base.record.Released, slices.Equal):
+		return nil
+	case !base.record.Stands:
+		return services.ErrRevision // a change has taken its place
+	}
+	base.record.Released = released
+	batch := a.batch()
+	batch.add(a.books.standings.Put(call, base.record, base.revision))
+	return batch.commit(ctx)
 }
 
 // unneeded are the classes to release that an agreement has and that are bound to it no more, sorted.

@@ -2,6 +2,9 @@ package broker_test
 
 import (
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -88,6 +91,10 @@ func (t *table) cancel(cancellation proto.Cancellation) sla.Agreement {
 	}
 	switch known.state {
 	case sla.ProposalObserved:
+		if left := without(known.agreement.Classes, cancellation.Classes); len(cancellation.Classes) > 0 && len(left) > 0 {
+			known.agreement.Classes = left
+			break
+		}
 		known.state, known.agreement.State, known.agreement.Ended = sla.ProposalTerminated, sla.AgreementTerminated, t.now().UTC()
 	case sla.ProposalOffered:
 		known.state = sla.ProposalTombstone
@@ -99,6 +106,28 @@ func (t *table) cancel(cancellation proto.Cancellation) sla.Agreement {
 		ID: cancellation.Agreement, Proposal: cancellation.Proposal, Vendor: t.vendor, State: sla.AgreementTerminated,
 		Ended: t.now().UTC(),
 	}
+}
+
+func without(classes map[string]sla.Offer, gone []string) map[string]sla.Offer {
+	left := maps.Clone(classes)
+	for _, class := range gone {
+		delete(left, class)
+	}
+	return left
+}
+
+// serves are the classes that the vendor is bound to serve, sorted, each as often as by agreements.
+func (t *table) serves() string {
+	t.mutex.Lock()
+	defer t.mutex.Unlock()
+	var classes []string
+	for _, row := range t.proposals {
+		if row.state == sla.ProposalObserved {
+			classes = slices.AppendSeq(classes, maps.Keys(row.agreement.Classes))
+		}
+	}
+	slices.Sort(classes)
+	return strings.Join(classes, " ")
 }
 
 // in lists the proposals in a state.
