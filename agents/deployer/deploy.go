@@ -93,12 +93,12 @@ func (a *Agent) converge(ctx context.Context, target *deployment, classes []stri
 		turns := target.turns(class)
 		indices = slices.DeleteFunc(indices, func(index int) bool { return slices.Contains(turns, index) })
 		err := each(len(indices), func(i int) error { return a.ensure(ctx, target, class, indices[i]) })
-		for i := 0; err == nil && i < len(turns); i++ {
-			if i > 0 {
+		for i, away := 0, false; err == nil && i < len(turns); i++ {
+			if away {
 				err = a.awaitCheck(ctx, record.Descriptor, class)
 			}
 			if err == nil {
-				err = a.turn(ctx, target, class, turns[i])
+				away, err = a.turn(ctx, target, class, turns[i])
 			}
 		}
 		if err != nil {

@@ -67,18 +67,21 @@ func (d *deployment) behind() []*instance {
 }
 
 // turn changes one machine: balancers leave it out before it goes, and take in what comes of it before it is the next
-// one's turn.
-func (a *Agent) turn(ctx context.Context, target *deployment, class string, index int) error {
+// one's turn. It was away unless it went on all the while.
+func (a *Agent) turn(ctx context.Context, target *deployment, class string, index int) (away bool, err error) {
 	one, record := target.newest(class, index)
 	if record.running() && target.fate(record) == difference.Replaced {
 		if err := a.takeOut(ctx, target, one); err != nil {
-			return err
+			return true, err
 		}
 	}
 	if err := a.ensure(ctx, target, class, index); err != nil {
-		return err
+		return true, err
 	}
-	return a.retarget(ctx, target)
+	_, now := target.newest(class, index)
+	verb := now.Command.Verb
+	away = record.Outgoing || record.Paused || verb != proto.VerbResize && verb != proto.VerbRebind
+	return away, a.retarget(ctx, target)
 }
 
 // awaitCheck waits as long as a balancer before a class may take to find a new machine healthy. No cloud tells when it has,

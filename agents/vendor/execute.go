@@ -188,10 +188,21 @@ func (a *Agent) endEvent(command *commandRecord, outcome *proto.Outcome) proto.E
 	case outcome.Resource == nil:
 		event.Message = fmt.Sprintf("%s prepared at %s", command.Command.Resource.Class, a.name)
 	default:
-		event.Message = fmt.Sprintf("%s %s at %s", outcome.Resource.Name, outcome.Resource.State, a.name)
+		event.Message = fmt.Sprintf("%s %s at %s", outcome.Resource.Name, said(command.Command.Verb, outcome.Resource.State), a.name)
 		if len(outcome.Resource.Addresses) > 0 {
 			event.Message += ", " + outcome.Resource.Addresses[0].Address
 		}
 	}
 	return event
+}
+
+// said is what people are told of a resource when a command about it has ended well.
+func said(verb proto.ResourceVerb, state vendormodules.ResourceState) string {
+	switch verb {
+	case proto.VerbResize:
+		return "has the size agreed on"
+	case proto.VerbRebind:
+		return "goes on as it is under another agreement"
+	}
+	return string(state)
 }

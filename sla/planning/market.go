@@ -94,9 +94,9 @@ func (m *market) offersFor(name string) []candidate {
 	asked := sla.Instances(m.problem.Application.Resources, name)
 	offers := make([]candidate, len(m.vendors))
 	for vendor, proposal := range m.proposals {
-		obstacle := misplaced(class.Place, proposal)
+		obstacle := unoffered(name, proposal) // what a vendor says itself explains more than where it is
 		if obstacle.Reason == "" {
-			obstacle = unoffered(name, proposal)
+			obstacle = misplaced(class.Place, proposal)
 		}
 		if obstacle.Reason == "" {
 			offers[vendor], obstacle.Reason = m.candidate(class, asked, proposal.Offers[name])

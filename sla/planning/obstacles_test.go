@@ -68,6 +68,14 @@ func TestWhyThereIsNoPlan(t *testing.T) {
 			},
 			[]string{"web: no vendor serves it", "web at athens: refused: 4 cores are free (would do 4)", "web at lisbon: refused: no such image"},
 		},
+		"refused by one that is elsewhere too": {
+			func(p *planning.Problem) {
+				change(p, "web", func(c *descriptors.Class) { c.Place.Country = descriptors.Names{"GR"} })
+				refuse(p.Proposals[0], "web", "4 cores are free", "would do 4")
+				p.Proposals[0].Country, p.Proposals[1].Country = "", "PT"
+			},
+			[]string{"web: no vendor serves it", "web at athens: refused: 4 cores are free (would do 4)", `web at lisbon: is in country "PT", asked for was GR`},
+		},
 		"a group in pieces": {
 			func(p *planning.Problem) {
 				refuse(p.Proposals[0], "lan", "no networks", "")
