@@ -128,6 +128,8 @@ type place struct {
 	zone, vpc string
 	// block of the VPC's addresses.
 	block netip.Prefix
+	// subnets that are not the agency's, one of each zone, by zone.
+	subnets map[string]string
 }
 
 func (m *Module) fetchPlace(ctx context.Context) (place, error) {
@@ -159,5 +161,26 @@ func (m *Module) fetchPlace(ctx context.Context) (place, error) {
 	if found.block, err = netip.ParsePrefix(aws.ToString(answer.Vpcs[0].CidrBlock)); err != nil {
 		return place{}, fmt.Errorf("ec2: addresses of VPC %s: %w: %w", found.vpc, err, vendormodules.ErrTransient)
 	}
-	return found, nil
+	found.subnets, err = m.findSubnets(ctx, found.vpc)
+	return found, err
+}
+
+// findSubnets chooses of a VPC's subnets one for each zone: its default if it has one, else the first.
+func (m *Module) findSubnets(ctx context.Context, vpc string) (map[string]string, error) {
+	all, err := m.eachSubnet(ctx, &ec2.DescribeSubnetsInput{Filters: []types.Filter{inVPC(vpc)}})
+	if err != nil {
+		return nil, err
+	}
+	slices.SortFunc(all, func(a, b types.Subnet) int {
+		return strings.Compare(aws.ToString(a.SubnetId), aws.ToString(b.SubnetId))
+	})
+	chosen, usual := map[string]string{}, map[string]bool{}
+	for _, one := range all {
+		zone := aws.ToString(one.AvailabilityZone)
+		if tag(one.Tags, tagAgency) != "" || usual[zone] || chosen[zone] != "" && !aws.ToBool(one.DefaultForAz) {
+			continue
+		}
+		chosen[zone], usual[zone] = aws.ToString(one.SubnetId), aws.ToBool(one.DefaultForAz)
+	}
+	return chosen, nil
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/pricing"
 	"github.com/aws/aws-sdk-go-v2/service/servicequotas"
 
@@ -18,12 +19,13 @@ import (
 type service string
 
 const (
+	balancing     service = "load-balancing"
 	priceList     service = "prices"
 	serviceQuotas service = "quotas"
 )
 
 // serviceNames are all of them, sorted.
-func serviceNames() []service { return []service{priceList, serviceQuotas} }
+func serviceNames() []service { return []service{balancing, priceList, serviceQuotas} }
 
 // without is the word for an endpoint that there is none of.
 const without = "none"
@@ -79,6 +81,10 @@ func (m *Module) connect(scope services.Scope) *ec2.Client {
 			options.BaseEndpoint = &m.configuration.Endpoint
 		}
 	})
+}
+
+func (m *Module) connectBalancing(scope services.Scope) *elb.Client {
+	return elb.NewFromConfig(m.sdk(scope), func(options *elb.Options) { options.BaseEndpoint = m.at(balancing) })
 }
 
 func (m *Module) connectPrices(scope services.Scope) *pricing.Client {

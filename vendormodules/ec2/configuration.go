@@ -51,8 +51,13 @@ type configuration struct {
 }
 
 // creatable are the types that the module can create, sorted.
-func creatable() []descriptors.ResourceType {
-	return []descriptors.ResourceType{descriptors.Cluster, descriptors.Compute, descriptors.Network, descriptors.Volume}
+func (c *configuration) creatable() []descriptors.ResourceType {
+	all := []descriptors.ResourceType{descriptors.Cluster, descriptors.Compute, descriptors.Network, descriptors.Volume}
+	if c.absence(balancing) == "" {
+		all = append(all, descriptors.LoadBalancer)
+		slices.Sort(all)
+	}
+	return all
 }
 
 // configure reads a configuration strictly and fills in what it leaves out. The error is descriptors.Faults.
@@ -66,12 +71,12 @@ func configure(node *yaml.Node) (configuration, error) {
 	if c.absence(priceList) == "" {
 		c.Prices = c.Prices.InCurrency(priceCurrency(c.Region))
 	}
-	c.Terms = c.Terms.WithDefaults(catalogue.Terms{Types: creatable(), ReadyIn: quantity.Duration(2 * time.Minute)})
+	c.Terms = c.Terms.WithDefaults(catalogue.Terms{Types: c.creatable(), ReadyIn: quantity.Duration(2 * time.Minute)})
 	return c, err
 }
 
 func (c *configuration) check(_ descriptors.Positions, fault vendormodules.Fault) {
-	c.Terms.Check(fault, creatable())
+	c.Terms.Check(fault, c.creatable())
 	c.Images.Check(fault)
 	if c.Region == "" {
 		fault("region", "a region is needed, such as eu-west-1")

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os/exec"
 	"strings"
@@ -74,8 +76,11 @@ func boot(userData []byte) string {
 func TestConformance(t *testing.T) {
 	var mutex sync.Mutex
 	var account *ec2test.Account
+	farm := &farm{servers: map[string]vendormodules.Target{}}
 	line := &vendortest.HTTPLine{
-		Changes: func(request *http.Request) bool { return !strings.Contains(body(request), "Action=Describe") },
+		Changes: func(request *http.Request) bool {
+			return request.Header.Get("X-Amz-Target") == "" && !strings.Contains(body(request), "Action=Describe")
+		},
 		Throttled: func(*http.Request) *http.Response {
 			return &http.Response{
 				StatusCode: http.StatusServiceUnavailable, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(
@@ -88,12 +93,12 @@ func TestConformance(t *testing.T) {
 		Account: func(t *testing.T) vendortest.Account {
 			mutex.Lock()
 			defer mutex.Unlock()
-			fresh := &ec2test.Account{Page: 2, Late: 2, Slow: 2, Boot: boot}
+			fresh := &ec2test.Account{Page: 2, Late: 2, Slow: 2, Zones: 2, Boot: boot}
 			account = fresh
 			url := fresh.Start(t)
 			return vendortest.Account{
 				Open: func(t *testing.T) vendormodules.Module {
-					module, err := open(t, url, "", line)
+					module, err := open(t, url, everything(url), line)
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -103,17 +108,58 @@ func TestConformance(t *testing.T) {
 			}
 		},
 		Classes: map[descriptors.ResourceType]descriptors.Class{
-			descriptors.Compute: {Type: descriptors.Compute, Image: "debian-12"},
-			descriptors.Volume:  {Type: descriptors.Volume, Size: quantity.GiB},
-			descriptors.Network: {Type: descriptors.Network, Private: true},
+			descriptors.Compute:      {Type: descriptors.Compute, Image: "debian-12"},
+			descriptors.Volume:       {Type: descriptors.Volume, Size: quantity.GiB},
+			descriptors.Network:      {Type: descriptors.Network, Private: true},
+			descriptors.LoadBalancer: {Type: descriptors.LoadBalancer, Listen: 8080},
 		},
 		Line: line,
 		Scripts: vendortest.Scripts{Print: func(class descriptors.Class, text string) descriptors.Class {
 			class.Run = []string{"echo " + text}
 			return class
 		}},
+		Target: farm.target,
+		Fetch: func(ctx context.Context, balancer vendormodules.Resource, class descriptors.Class) (string, error) {
+			mutex.Lock()
+			defer mutex.Unlock()
+			return farm.fetch(ctx, account, balancer, class)
+		},
 		Credential: func(_ *testing.T, takes bool) { account.Take(takes) },
 	})
+}
+
+// everything is where all of the cloud's services are that an account has.
+func everything(url string) string {
+	return "endpoints: {load-balancing: " + url + ", prices: " + url + ", quotas: " + url + "}\n"
+}
+
+// farm are the servers behind balancers, by the addresses that these know them by.
+type farm struct {
+	mutex   sync.Mutex
+	servers map[string]vendormodules.Target
+}
+
+func (f *farm) target(t *testing.T, name string) vendormodules.Target {
+	t.Helper()
+	f.mutex.Lock()
+	defer f.mutex.Unlock()
+	local := vendortest.LocalTarget(t, name)
+	known := vendormodules.Target{Name: name, Address: fmt.Sprintf("10.0.%d.%d", len(f.servers)/250, len(f.servers)%250+4), Port: 80}
+	f.servers[net.JoinHostPort(known.Address, "80")] = local
+	return known
+}
+
+// fetch asks where a balancer of the account would send a connection, and asks there.
+func (f *farm) fetch(ctx context.Context, account *ec2test.Account, balancer vendormodules.Resource, class descriptors.Class) (string, error) {
+	to, err := account.Forward(balancer.Addresses[0].Address, class.Listen)
+	if err != nil {
+		return "", err
+	}
+	f.mutex.Lock()
+	local := f.servers[to]
+	f.mutex.Unlock()
+	class.Listen = local.Port
+	return vendortest.HTTPFetch(ctx, vendormodules.Resource{Addresses: []vendormodules.Address{{Address: local.Address}}}, class)
 }
 
 // body reads a request's body and leaves it there.

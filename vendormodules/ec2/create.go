@@ -40,6 +40,12 @@ func (m *Module) Create(ctx context.Context, request vendormodules.Request) (ven
 		created, err = m.createSubnet(ctx, request, where)
 	case descriptors.Compute:
 		created, err = m.createInstance(ctx, request, where)
+	case descriptors.LoadBalancer:
+		if m.balances() {
+			created, err = m.createBalancer(ctx, request, where)
+			break
+		}
+		fallthrough
 	default:
 		err = fmt.Errorf("ec2: create %s: a %s: %w", request.Key, request.Class.Type, vendormodules.ErrUnsupported)
 	}
@@ -176,6 +182,9 @@ func (m *Module) createInstance(ctx context.Context, request vendormodules.Reque
 		}
 		if len(request.Networks) == 0 {
 			input.SecurityGroupIds = groups
+			if near := where.subnets[where.zone]; m.configuration.VPC != "" && near != "" { // else it is in the default VPC
+				input.SubnetId = &near
+			}
 		}
 		created, err = m.run(ctx, request, input)
 		return err

@@ -43,6 +43,16 @@ var sentinels = map[string]error{
 
 	"InvalidAction": vendormodules.ErrUnsupported, "UnsupportedOperation": vendormodules.ErrUnsupported, "Unsupported": vendormodules.ErrUnsupported,
 
+	"LoadBalancerNotFound": vendormodules.ErrNotFound, "TargetGroupNotFound": vendormodules.ErrNotFound,
+	"ListenerNotFound": vendormodules.ErrNotFound,
+
+	"TooManyLoadBalancers": vendormodules.ErrQuota, "TooManyTargetGroups": vendormodules.ErrQuota, "TooManyListeners": vendormodules.ErrQuota,
+	"TooManyTargets": vendormodules.ErrQuota, "TooManyRegistrationsForTargetId": vendormodules.ErrQuota,
+
+	"DuplicateLoadBalancerName": vendormodules.ErrConflict, "DuplicateTargetGroupName": vendormodules.ErrConflict,
+	"DuplicateListener": vendormodules.ErrConflict, "ResourceInUse": vendormodules.ErrConflict,
+	"OperationNotPermitted": vendormodules.ErrConflict,
+
 	"DependencyViolation": vendormodules.ErrConflict, "VolumeInUse": vendormodules.ErrConflict, "IncorrectState": vendormodules.ErrConflict,
 	"IncorrectInstanceState": vendormodules.ErrConflict, "InvalidVolume.ZoneMismatch": vendormodules.ErrConflict,
 	"InvalidSnapshot.InUse": vendormodules.ErrConflict, "VolumeModificationRateExceeded": vendormodules.ErrConflict,

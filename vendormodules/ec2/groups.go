@@ -16,15 +16,23 @@ import (
 )
 
 // inGroup makes sure that the group of a request's class is there and lets in what the rules say, and does work in it and
-// in those that the configuration names. No group is deleted meanwhile.
+// in those that the configuration names. Nothing is swept meanwhile.
 func (m *Module) inGroup(ctx context.Context, request vendormodules.Request, vpc string, work func(groups []string) error) error {
-	if !m.configuration.EnforceRules {
-		return work(m.configuration.SecurityGroups)
-	}
 	if err := m.holdGroups(ctx); err != nil {
 		return err
 	}
 	defer m.releaseGroups()
+	err := m.ruled(ctx, request, vpc, work)
+	if err != nil {
+		m.unswept.Store(true) // nobody may come back for what was made
+	}
+	return err
+}
+
+func (m *Module) ruled(ctx context.Context, request vendormodules.Request, vpc string, work func(groups []string) error) error {
+	if !m.configuration.EnforceRules {
+		return work(m.configuration.SecurityGroups)
+	}
 	existing, err := m.eachGroup(ctx, &ec2.DescribeSecurityGroupsInput{Filters: append(having(tagAgency, m.environment.Agency), inVPC(vpc))})
 	if err != nil {
 		return err
@@ -37,10 +45,7 @@ func (m *Module) inGroup(ctx context.Context, request vendormodules.Request, vpc
 	if err := m.letIn(ctx, &shelf, own, request.Rules); err != nil {
 		return err
 	}
-	if err = work(slices.Concat([]string{aws.ToString(own.GroupId)}, m.configuration.SecurityGroups)); err != nil {
-		m.unswept.Store(true) // nobody may come back for the group
-	}
-	return err
+	return work(slices.Concat([]string{aws.ToString(own.GroupId)}, m.configuration.SecurityGroups))
 }
 
 // holdGroups keeps others from changing groups until they are released.
@@ -186,37 +191,37 @@ func (m *Module) authorizeIn(ctx context.Context, group types.SecurityGroup, per
 	return err
 }
 
-// sweepGroups deletes the groups of deployments of which nothing is left, after a complete listing. Those of a deployment
-// that has something stay, all of them: the rules of one class point to the group of another, also while that has no
-// machine. A group that could not be deleted is looked for again at the next listing.
-func (m *Module) sweepGroups(ctx context.Context, listed []vendormodules.Resource) {
-	if !m.configuration.EnforceRules || !m.unswept.Load() {
+// sweep deletes what is no resource and nothing needs any more, after a complete listing. What could not be deleted is
+// looked for again at the next.
+func (m *Module) sweep(ctx context.Context, listed []vendormodules.Resource) {
+	if !m.unswept.Load() {
 		return
 	}
-	m.unswept.Store(false)
-	used := map[string]bool{}
-	for _, one := range listed {
-		if one.State == vendormodules.ResourceDeleting {
-			m.unswept.Store(true)
-		}
-		used[one.Tags.Deployment] = true
+	going := slices.ContainsFunc(listed, func(one vendormodules.Resource) bool { return one.State == vendormodules.ResourceDeleting })
+	m.unswept.Store(going)
+	if err := m.holdGroups(ctx); err != nil {
+		m.unswept.Store(true)
+		return
 	}
-	if err := m.deleteGroups(ctx, used); err != nil {
+	defer m.releaseGroups()
+	listed = slices.Concat(listed, m.youngOnes()) // what the listing may not have shown
+	if err := errors.Join(m.deleteTargetGroups(ctx, listed), m.deleteGroups(ctx, listed)); err != nil {
 		m.unswept.Store(true)
 		if ctx.Err() == nil {
-			m.environment.Log.Warn("security groups that nothing needs are still there", zap.Error(err))
+			m.environment.Log.Warn("something that nothing needs is still there", zap.Error(err))
 		}
 	}
 }
 
-// deleteGroups deletes those of other deployments than the ones in use. Rules that point from one group to another keep
-// both, so they go first.
-func (m *Module) deleteGroups(ctx context.Context, used map[string]bool) error {
-	if err := m.holdGroups(ctx); err != nil {
-		return err
+// deleteGroups deletes the security groups of deployments of which nothing is left. Those of a deployment that has
+// something stay, all of them: the rules of one class point to the group of another, also while that has no machine. Rules
+// that point from one group to another keep both, so they go first.
+func (m *Module) deleteGroups(ctx context.Context, listed []vendormodules.Resource) error {
+	if !m.configuration.EnforceRules {
+		return nil
 	}
-	defer m.releaseGroups()
-	for _, one := range m.youngOnes() { // what the listing may not have shown
+	used := map[string]bool{}
+	for _, one := range listed {
 		used[one.Tags.Deployment] = true
 	}
 	idle, err := m.eachGroup(ctx, &ec2.DescribeSecurityGroupsInput{Filters: having(tagAgency, m.environment.Agency)})

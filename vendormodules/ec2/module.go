@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -12,6 +14,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/pricing"
 	"github.com/aws/aws-sdk-go-v2/service/servicequotas"
 	"go.uber.org/zap"
@@ -47,6 +50,8 @@ var (
 	_ vendormodules.Module            = (*Module)(nil)
 	_ vendormodules.Power             = (*Module)(nil)
 	_ vendormodules.Attacher          = (*Module)(nil)
+	_ vendormodules.Wrapper           = (*Module)(nil)
+	_ vendormodules.Balancer          = (*Module)(nil)
 	_ vendormodules.Console           = (*Module)(nil)
 	_ vendormodules.Snapshotter       = (*Module)(nil)
 	_ vendormodules.Imager            = (*Module)(nil)
@@ -60,6 +65,7 @@ type Module struct {
 	configuration configuration
 	environment   vendormodules.Environment
 	client        *ec2.Client
+	balancing     *elb.Client
 	priceClient   *pricing.Client
 	quotaClient   *servicequotas.Client
 	lacks         *lacks
@@ -78,6 +84,8 @@ type Module struct {
 	mutex sync.Mutex
 	// young are resources by id that listings may not show yet.
 	young map[string]young
+	// left are balancers that were deleted, which listings may still show, and until when.
+	left map[string]time.Time
 }
 
 // young is what a create said.
@@ -101,7 +109,7 @@ func New(node *yaml.Node, environment vendormodules.Environment) (*Module, error
 	if environment.Now == nil {
 		environment.Now = time.Now
 	}
-	m := &Module{configuration: configuration, environment: environment, young: map[string]young{}}
+	m := &Module{configuration: configuration, environment: environment, young: map[string]young{}, left: map[string]time.Time{}}
 	m.grouping = make(chan struct{}, 1)
 	m.unswept.Store(true)
 	if m.environment.Log == nil {
@@ -109,7 +117,8 @@ func New(node *yaml.Node, environment vendormodules.Environment) (*Module, error
 	}
 	m.recallLacks()
 	whole := services.Scope{Vendor: environment.Vendor}
-	m.client, m.priceClient, m.quotaClient = m.connect(whole), m.connectPrices(whole), m.connectQuotas(whole)
+	m.client, m.balancing = m.connect(whole), m.connectBalancing(whole)
+	m.priceClient, m.quotaClient = m.connectPrices(whole), m.connectQuotas(whole)
 	keep := catalogue.CacheOptions{
 		Keep: time.Duration(configuration.Refresh), Stale: 24 * time.Hour, Now: environment.Now,
 	}
@@ -138,11 +147,13 @@ func (m *Module) Describe() vendormodules.Description {
 		Types: append([]descriptors.ResourceType(nil), m.configuration.Types...), Images: m.configuration.Images.Names(),
 		Isolation: true, CreateToken: true, Settle: m.configuration.Settle, Credentials: credentials,
 		Notes: []string{
-			"no load-balancer: it is not made of the cloud's own balancers yet",
 			"no measure: the cloud's measurements are not read yet",
 			"no execute and no files once a machine runs: there is no way into it but its own SSH server",
 			"commands and files of a machine must fit 16 KiB compressed, which is what the cloud takes",
 		},
+	}
+	if why := m.configuration.absence(balancing); why != "" {
+		description.Notes = append(description.Notes, "no load-balancer and no set-targets: "+why)
 	}
 	currency := priceCurrency(m.configuration.Region)
 	switch said := m.configuration.Prices.Currency; {
@@ -156,6 +167,22 @@ func (m *Module) Describe() vendormodules.Description {
 		description.Notes = append(description.Notes, "no rules: machines are in the security groups that the configuration names")
 	}
 	return description
+}
+
+// balances says whether the module creates load balancers.
+func (m *Module) balances() bool {
+	return slices.Contains(m.configuration.Types, descriptors.LoadBalancer)
+}
+
+// Abilities implements vendormodules.Wrapper: what the configuration offers no type for, the module is not able to do.
+func (m *Module) Abilities() vendormodules.Abilities {
+	all := vendormodules.Abilities{
+		Power: m, Attacher: m, Console: m, Snapshotter: m, Imager: m, Resizer: m, Catalogue: m, Credentials: m,
+	}
+	if m.balances() {
+		all.Balancer = m
+	}
+	return all
 }
 
 // Quote implements vendormodules.Module.
@@ -267,6 +294,23 @@ func (m *Module) youngOnes() []vendormodules.Resource {
 		}
 	}
 	return all
+}
+
+// leave lets a balancer be gone, whatever listings show. Unlike other things it has no state that says so.
+func (m *Module) leave(id string) {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	now := m.environment.Now()
+	maps.DeleteFunc(m.left, func(_ string, until time.Time) bool { return now.After(until) })
+	m.left[id] = now.Add(time.Duration(m.configuration.Settle))
+}
+
+// leaving says whether a balancer was deleted not long ago.
+func (m *Module) leaving(id string) bool {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	until, left := m.left[id]
+	return left && m.environment.Now().Before(until)
 }
 
 // recalled is what a create said of a resource not long ago.

@@ -15,7 +15,7 @@ import (
 func beside(t *testing.T, account *ec2test.Account, more string) *ec2.Module {
 	t.Helper()
 	url := account.Start(t)
-	module, err := open(t, url, "endpoints: {prices: "+url+", quotas: "+url+"}\n"+more, nil)
+	module, err := open(t, url, everything(url)+more, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -50,6 +50,7 @@ func (m *Module) families() []family {
 	return []family{
 		{"i-", m.instances, m.terminate}, {"vol-", m.volumes, m.deleteVolume}, {"subnet-", m.subnets, m.deleteSubnet},
 		{"snap-", m.snapshots, m.deleteSnapshot}, {"ami-", m.madeImages, m.deregister},
+		{balancerPrefix, m.balancers, m.deleteBalancer},
 	}
 }
 
@@ -101,7 +102,7 @@ func (m *Module) List(ctx context.Context) ([]vendormodules.Resource, error) {
 		}
 		all = append(all, found...)
 	}
-	m.sweepGroups(ctx, all)
+	m.sweep(ctx, all)
 	return all, nil
 }
 

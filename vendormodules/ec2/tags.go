@@ -19,13 +19,27 @@ const (
 	tagVolumes = "agency-volumes"
 )
 
+// identity are the tags that say what a thing is to the agency, each with its value.
+func identity(key, name string, tags vendormodules.Tags) [][2]string {
+	return [][2]string{
+		{tagName, name}, {tagAgency, tags.Agency}, {tagDeployment, tags.Deployment}, {tagClass, tags.Class},
+		{tagAgreement, tags.Agreement}, {tagKey, key},
+	}
+}
+
+// identified begins a resource with what its tags say.
+func identified(value func(tag string) string) vendormodules.Resource {
+	return vendormodules.Resource{
+		Key: value(tagKey), Name: value(tagName), Tags: vendormodules.Tags{
+			Agency: value(tagAgency), Deployment: value(tagDeployment), Class: value(tagClass), Agreement: value(tagAgreement),
+		},
+	}
+}
+
 // specification tags what is created, at its creation.
 func specification(kind types.ResourceType, key, name string, tags vendormodules.Tags, more ...types.Tag) []types.TagSpecification {
 	all := more
-	for _, one := range [][2]string{
-		{tagName, name}, {tagAgency, tags.Agency}, {tagDeployment, tags.Deployment}, {tagClass, tags.Class},
-		{tagAgreement, tags.Agreement}, {tagKey, key},
-	} {
+	for _, one := range identity(key, name, tags) {
 		all = append(all, types.Tag{Key: aws.String(one[0]), Value: aws.String(one[1])})
 	}
 	return []types.TagSpecification{{ResourceType: kind, Tags: all}}
@@ -43,11 +57,7 @@ func tag(tags []types.Tag, key string) string {
 
 // tagged begins a resource with what its tags say.
 func tagged(tags []types.Tag) vendormodules.Resource {
-	return vendormodules.Resource{
-		Key: tag(tags, tagKey), Name: tag(tags, tagName), Tags: vendormodules.Tags{
-			Agency: tag(tags, tagAgency), Deployment: tag(tags, tagDeployment), Class: tag(tags, tagClass), Agreement: tag(tags, tagAgreement),
-		},
-	}
+	return identified(func(name string) string { return tag(tags, name) })
 }
 
 // having filters by a tag.

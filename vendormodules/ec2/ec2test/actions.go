@@ -254,6 +254,9 @@ func describeSubnets(a *Account, asked parameters) (any, error) {
 	for _, one := range found {
 		items = append(items, one.subnetItem())
 	}
+	if _, tagged := asked.filters()["tag:agency"]; next == "" && !tagged && len(asked.list("SubnetId")) == 0 {
+		items = append(items, a.defaultSubnets()...)
+	}
 	return struct {
 		Subnets []subnetItem `xml:"subnetSet>item"`
 		Next    string       `xml:"nextToken,omitempty"`

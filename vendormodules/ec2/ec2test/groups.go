@@ -179,13 +179,13 @@ func revoke(a *Account, asked parameters) (any, error) {
 	return ok{true}, nil
 }
 
-// Rules are what a machine's security groups let in, a line each such as "tcp 80 80 0.0.0.0/0", sorted; groups by name.
+// Rules are what the security groups of a machine, or of a balancer by its name, let in, a line each such as "tcp 80 80 0.0.0.0/0", sorted; groups by name.
 func (a *Account) Rules(id string) []string {
 	a.mutex.Lock()
 	defer a.mutex.Unlock()
 	var lines []string
 	for _, one := range a.things {
-		if one.id != id {
+		if one.id != id && one.name != id {
 			continue
 		}
 		for _, group := range a.things {

@@ -1,7 +1,9 @@
 package ec2test
 
 import (
+	"fmt"
 	"maps"
+	"net/netip"
 	"slices"
 )
 
@@ -38,6 +40,7 @@ type instanceItem struct {
 	Launched   string          `xml:"launchTime"`
 	Zone       string          `xml:"placement>availabilityZone"`
 	Public     string          `xml:"ipAddress,omitempty"`
+	Private    string          `xml:"privateIpAddress,omitempty"`
 	Mappings   []mappingItem   `xml:"blockDeviceMapping>item"`
 	Interfaces []interfaceItem `xml:"networkInterfaceSet>item"`
 	Tags       []tagItem       `xml:"tagSet>item"`
@@ -50,6 +53,9 @@ func (a *Account) instanceItem(of *thing) instanceItem {
 	if of.state == "running" && len(of.subnets) == 0 {
 		item.Public = of.address.String()
 	}
+	if len(of.subnets) == 0 {
+		item.Private = of.private().String()
+	}
 	for index, subnet := range of.subnets {
 		item.Interfaces = append(item.Interfaces, interfaceItem{"eni-" + of.id, subnet, of.subnetAddresses[index].String()})
 	}
@@ -61,15 +67,35 @@ func (a *Account) instanceItem(of *thing) instanceItem {
 	return item
 }
 
+// private is the address in the default subnet of an instance that has a public one.
+func (t *thing) private() netip.Addr {
+	bytes := t.address.As4()
+	return netip.AddrFrom4([4]byte{10, 255, bytes[2], bytes[3]})
+}
+
 type subnetItem struct {
 	ID    string    `xml:"subnetId"`
 	State string    `xml:"state"`
 	Block string    `xml:"cidrBlock"`
+	Zone  string    `xml:"availabilityZone"`
+	Usual bool      `xml:"defaultForAz"`
 	Tags  []tagItem `xml:"tagSet>item"`
 }
 
 func (t *thing) subnetItem() subnetItem {
-	return subnetItem{t.id, t.state, t.block.String(), t.tagItems()}
+	return subnetItem{t.id, t.state, t.block.String(), zone, false, t.tagItems()}
+}
+
+// defaultSubnets are those that nobody made, one in each zone.
+func (a *Account) defaultSubnets() []subnetItem {
+	var items []subnetItem
+	for number := range a.Zones {
+		items = append(items, subnetItem{
+			ID: fmt.Sprintf("subnet-default-%d", number), State: "available", Block: fmt.Sprintf("10.255.%d.0/24", number),
+			Zone: "test-1" + string(rune('a'+number)), Usual: true,
+		})
+	}
+	return items
 }
 
 type volumeItem struct {

@@ -23,6 +23,10 @@ type Account struct {
 	Slow int
 	// Boot is what a machine prints when it starts, by its user data; nil for nothing.
 	Boot func(userData []byte) string
+	// Sick are the addresses of targets that no check finds healthy.
+	Sick []string
+	// Zones are how many there are with a default subnet; 0 for none.
+	Zones int
 	// Off are the actions that the cloud does not know, as one has fewer that only speaks the same API.
 	Off []string
 
@@ -79,7 +83,10 @@ func failed(code, format string, arguments ...any) error {
 	return failure{code, fmt.Sprintf(format, arguments...)}
 }
 
-const namespace = "http://ec2.amazonaws.com/doc/2016-11-15/"
+const (
+	computeVersion = "2016-11-15"
+	namespace      = "http://ec2.amazonaws.com/doc/" + computeVersion + "/"
+)
 
 func (a *Account) serve(writer http.ResponseWriter, request *http.Request) {
 	if target := request.Header.Get("X-Amz-Target"); target != "" {
@@ -90,26 +97,43 @@ func (a *Account) serve(writer http.ResponseWriter, request *http.Request) {
 		http.Error(writer, err.Error(), http.StatusBadRequest)
 		return
 	}
+	form := parameters(request.Form)
+	action, version := form.text("Action"), form.text("Version")
 	a.mutex.Lock()
-	action := request.Form.Get("Action")
-	body, err := a.act(action, request.Header.Get("Authorization"), parameters(request.Form))
+	body, err := a.act(action, request.Header.Get("Authorization"), form)
 	a.mutex.Unlock()
 	writer.Header().Set("Content-Type", "text/xml;charset=UTF-8")
 	if err != nil {
-		refuse(writer, err)
+		refuse(writer, version, err)
 		return
 	}
 	_, _ = writer.Write([]byte(xml.Header))
-	_ = xml.NewEncoder(writer).EncodeElement(body, xml.StartElement{Name: xml.Name{Space: namespace, Local: action + "Response"}})
+	encoder := xml.NewEncoder(writer)
+	response := xml.StartElement{Name: xml.Name{Space: namespace, Local: action + "Response"}}
+	if version == computeVersion {
+		_ = encoder.EncodeElement(body, response)
+		return
+	}
+	// The other services put what they have to say into an element of its own.
+	response.Name.Space = ""
+	_ = encoder.EncodeToken(response)
+	_ = encoder.EncodeElement(body, xml.StartElement{Name: xml.Name{Local: action + "Result"}})
+	_ = encoder.EncodeToken(response.End())
+	_ = encoder.Close()
 }
 
 // refuse answers with an error as the API does.
-func refuse(writer http.ResponseWriter, err error) {
+func refuse(writer http.ResponseWriter, version string, err error) {
 	said := saidBy(err)
 	if said.code == "RequestLimitExceeded" {
 		writer.Header().Set("Retry-After", "7")
 	}
 	writer.WriteHeader(statusOf(said.code))
+	if version != computeVersion {
+		_, _ = fmt.Fprintf(writer, "%s<ErrorResponse><Error><Type>Sender</Type><Code>%s</Code><Message>%s</Message></Error></ErrorResponse>",
+			xml.Header, said.code, said.message)
+		return
+	}
 	_, _ = fmt.Fprintf(writer, "%s<Response><Errors><Error><Code>%s</Code><Message>%s</Message></Error></Errors><RequestID>r-1</RequestID></Response>",
 		xml.Header, said.code, said.message)
 }
@@ -155,13 +179,20 @@ func (a *Account) admit(action, authorization, code string) error {
 }
 
 // act does what an action asks for. The mutex is held.
-func (a *Account) act(action, authorization string, asked parameters) (any, error) {
-	if err := a.admit(action, authorization, "AuthFailure"); err != nil {
+func (a *Account) act(name, authorization string, asked parameters) (any, error) {
+	if err := a.admit(name, authorization, "AuthFailure"); err != nil {
 		return nil, err
 	}
-	do, known := actions()[action]
-	if !known || a.off(action) {
-		return nil, failed("InvalidAction", "The action %s is not valid for this web service", action)
+	known := false
+	do := action(nil)
+	switch asked.text("Version") {
+	case computeVersion:
+		do, known = actions()[name]
+	case balancingVersion:
+		do, known = balancingActions()[name]
+	}
+	if !known || a.off(name) {
+		return nil, failed("InvalidAction", "The action %s is not valid for this web service", name)
 	}
 	if asked.text("DryRun") == "true" {
 		return nil, failed("DryRunOperation", "Request would have succeeded, but DryRun flag is set")

@@ -30,6 +30,8 @@ type thing struct {
 	// groups that an instance is in; a group lets in what its rules say.
 	groups []string
 	letsIn []permission
+	// targets of a target group.
+	targets []target
 	// holder of a volume, and its device.
 	holder, device string
 	block          netip.Prefix
@@ -132,6 +134,8 @@ func (t *thing) passes(filters map[string][]string) bool {
 		switch name {
 		case "vpc-id":
 			value = "vpc-1"
+		case "ip-address":
+			value = t.address.String()
 		case "group-name":
 			value = t.name
 		}
@@ -152,12 +156,20 @@ func (a *Account) again(asked parameters) (*thing, error) {
 	if token == "" || earlier == nil {
 		return nil, nil
 	}
-	for name, values := range earlier.asked {
-		if !slices.Equal(values, asked[name]) {
-			return nil, failed("IdempotentParameterMismatch", "Arguments on this idempotent request are inconsistent with arguments used in previous request(s)")
-		}
+	if !earlier.asked.same(asked) {
+		return nil, failed("IdempotentParameterMismatch", "Arguments on this idempotent request are inconsistent with arguments used in previous request(s)")
 	}
 	return earlier, nil
+}
+
+// same says whether a call asks for what an earlier one did.
+func (p parameters) same(asked parameters) bool {
+	for name, values := range p {
+		if !slices.Equal(values, asked[name]) {
+			return false
+		}
+	}
+	return true
 }
 
 func (a *Account) keep(asked parameters, made *thing) {
