@@ -59,8 +59,11 @@ func (h *host) probe(ctx context.Context, lacks lacking) error {
 		{seedCapability, "virStorageVolUpload", func(daemon *libvirt.Libvirt) error {
 			return daemon.StorageVolUpload(nowhere, strings.NewReader(""), 0, 0, 0)
 		}},
-		{resizeCapability, "virStorageVolResize", func(daemon *libvirt.Libvirt) error {
+		{growCapability, "virStorageVolResize", func(daemon *libvirt.Libvirt) error {
 			return daemon.StorageVolResize(nowhere, 0, 0)
+		}},
+		{backupCapability, "virDomainBackupBegin", func(daemon *libvirt.Libvirt) error {
+			return daemon.DomainBackupBegin(nothing, "<domainbackup/>", nil, 0)
 		}},
 		{filterCapability, "virNWFilterLookupByName", func(daemon *libvirt.Libvirt) error {
 			_, err := daemon.NwfilterLookupByName("no-such-filter")
@@ -82,7 +85,8 @@ func (h *host) probe(ctx context.Context, lacks lacking) error {
 const (
 	attachCapability  = "attach"
 	consoleCapability = "console"
-	resizeCapability  = "resize"
+	growCapability    = "larger volumes"
+	backupCapability  = "copies without a pause"
 	seedCapability    = "user data"
 	filterCapability  = "rules"
 )
@@ -92,7 +96,9 @@ func (l lacking) has(capability string) bool { return l[capability] == "" }
 // Abilities implements vendormodules.Wrapper: everything, but for what Open found that a
 // driver lacks, and for trying credentials where no host wants any.
 func (m *Module) Abilities() vendormodules.Abilities {
-	abilities := vendormodules.Abilities{Power: m, Meter: m}
+	abilities := vendormodules.Abilities{
+		Power: m, Meter: m, Snapshotter: m, Imager: m, Resizer: m, Catalogue: m,
+	}
 	if m.credentialFields() != nil {
 		abilities.Credentials = m
 	}

@@ -39,7 +39,7 @@ type configuration struct {
 	Machine string `yaml:"machine"`
 	// Disk that a machine has at least; larger where its image is.
 	Disk quantity.Bytes `yaml:"disk"`
-	// Kernels are images without a disk, by the names that descriptors use.
+	// Kernels are images that are booted directly, by the names that descriptors use.
 	Kernels map[string]kernel `yaml:"kernels"`
 	// Overcommit is how many cores are given out for each that the hosts have; memory is given out once.
 	Overcommit int `yaml:"overcommit"`
@@ -53,6 +53,8 @@ type configuration struct {
 
 // kernel is booted directly. Paths are absolute, at the host.
 type kernel struct {
+	// Disk is the image of the pool that its machines' disks begin with; they have none if it is empty.
+	Disk         string `yaml:"disk"`
 	Kernel       string `yaml:"kernel"`
 	Initrd       string `yaml:"initrd"`
 	CommandLine  string `yaml:"command-line"`

@@ -39,10 +39,11 @@ func testbed(t testing.TB, name string) string {
 	return ""
 }
 
-// virsh asks the testbed's daemon by other means than the module's.
+// virsh asks the testbed's daemon by other means than the module's. What its library can do itself it would, but for the
+// transport.
 func virsh(t testing.TB, uri string, arguments ...string) string {
 	t.Helper()
-	command := exec.Command("virsh", append([]string{"-q", "-c", uri}, arguments...)...)
+	command := exec.Command("virsh", append([]string{"-q", "-c", strings.Replace(uri, "://", "+unix://", 1)}, arguments...)...)
 	output, err := command.CombinedOutput()
 	if err != nil {
 		t.Fatalf("virsh %s: %v: %s", strings.Join(arguments, " "), err, output)
@@ -52,9 +53,25 @@ func virsh(t testing.TB, uri string, arguments ...string) string {
 
 // count is how many machines, networks and storage volumes there are, whoever made them.
 func count(t *testing.T, uri, pool string) int {
-	virsh(t, uri, "pool-refresh", pool)
-	text := virsh(t, uri, "list", "--all", "--name") + virsh(t, uri, "net-list", "--all", "--name") + virsh(t, uri, "vol-list", pool)
+	text := virsh(t, uri, "pool-refresh "+pool+"; list --all --name; net-list --all --name; vol-list "+pool)
 	return len(strings.Fields(strings.ReplaceAll(text, "  ", "\n"))) // a storage volume counts as two words, name and path
+}
+
+// size is what a machine has, by its id of the module's.
+func size(t *testing.T, uri, id string) (has vendormodules.Usage) {
+	name := id[strings.LastIndex(id, ":")+1:]
+	for line := range strings.Lines(virsh(t, uri, "dominfo", name)) {
+		said, value, _ := strings.Cut(strings.TrimSpace(line), ":")
+		var number int
+		fmt.Sscan(value, &number)
+		switch said {
+		case "CPU(s)":
+			has.Cores = number
+		case "Max memory":
+			has.Memory = quantity.Bytes(number) * quantity.KiB
+		}
+	}
+	return has
 }
 
 // open makes a module of a configuration, without what the driver lacks.
@@ -95,6 +112,10 @@ func TestConformanceOfTestDriver(t *testing.T) {
 	}
 	tested := provider(uri, "default-pool", fmt.Sprintf("{hosts: {local: %q}, pool: default-pool, country: DE, stop-within: 1s}", uri))
 	tested.Against, tested.Record = "libvirt's test driver", "conformance-test-driver.json"
+	tested.Unproven = map[string]string{
+		"ranges": "the driver makes up addresses, also beyond a network's range",
+		"resize": "a machine has another address at each start there, and volumes cannot grow",
+	}
 	vendortest.Run(t, tested)
 }
 
@@ -106,6 +127,7 @@ func provider(uri, pool, configuration string) vendortest.Provider {
 			return vendortest.Account{
 				Open:    func(t *testing.T) vendormodules.Module { return open(t, configuration) },
 				Listing: func(t *testing.T) int { return count(t, uri, pool) - before },
+				Machine: func(t *testing.T, id string) vendormodules.Usage { return size(t, uri, id) },
 			}
 		},
 		Classes: map[descriptors.ResourceType]descriptors.Class{

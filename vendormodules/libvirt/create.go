@@ -19,14 +19,15 @@ func (m *Module) Create(ctx context.Context, request vendormodules.Request) (ven
 }
 
 func (m *Module) create(ctx context.Context, request vendormodules.Request) (vendormodules.Resource, error) {
+	of := m.label(request.Class.Type, request.Key, request.Name, request.Tags)
+	if of.Type == descriptors.Volume && request.Snapshot != "" {
+		return m.copy(ctx, of, origin{request.Snapshot, descriptors.Snapshot, request.Class.Size})
+	}
 	unlock, err := m.busy.lock(ctx, request.Key)
 	if err != nil {
 		return vendormodules.Resource{}, err
 	}
 	defer unlock()
-	of := label{
-		Key: request.Key, Name: request.Name, Type: request.Class.Type, Tags: request.Tags, Created: m.now().UTC().Truncate(timeUnit),
-	}
 	switch of.Type {
 	case descriptors.Compute:
 		return m.createMachine(ctx, of, request)
@@ -36,6 +37,11 @@ func (m *Module) create(ctx context.Context, request vendormodules.Request) (ven
 		return m.createNetwork(ctx, of, request)
 	}
 	return vendormodules.Resource{}, fmt.Errorf("no %s is made here: %w", of.Type, vendormodules.ErrUnsupported)
+}
+
+// label is that of a resource that is made now.
+func (m *Module) label(kind descriptors.ResourceType, key, name string, tags vendormodules.Tags) label {
+	return label{Key: key, Name: name, Type: kind, Tags: tags, Created: m.now().UTC().Truncate(timeUnit)}
 }
 
 // earlier finds what a create of the same key and type made, on whatever host; nil if there is none yet.

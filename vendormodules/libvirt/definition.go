@@ -87,11 +87,10 @@ func (b blueprint) define() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	kibibytes := uint((b.memory + 1023) / 1024)
 	domain := libvirtxml.Domain{
 		Type: b.platform.domain, Name: b.metadata.Key, UUID: uuidText(uuid(b.metadata.Key)), Title: b.metadata.Name,
 		Metadata: &libvirtxml.DomainMetadata{XML: encoded},
-		Memory:   &libvirtxml.DomainMemory{Value: kibibytes, Unit: "KiB"},
+		Memory:   memoryOf(b.memory),
 		VCPU:     &libvirtxml.DomainVCPU{Value: uint(b.cores)},
 		OS: &libvirtxml.DomainOS{
 			Type:   &libvirtxml.DomainOSType{Type: b.platform.osType, Arch: b.platform.architecture, Machine: b.board},
@@ -106,6 +105,10 @@ func (b blueprint) define() (string, error) {
 		domain.CPU = &libvirtxml.DomainCPU{Mode: "host-passthrough"}
 	}
 	return domain.Marshal()
+}
+
+func memoryOf(size quantity.Bytes) *libvirtxml.DomainMemory {
+	return &libvirtxml.DomainMemory{Value: uint((size + quantity.KiB - 1) / quantity.KiB), Unit: "KiB"}
 }
 
 func (b blueprint) devices() *libvirtxml.DomainDeviceList {

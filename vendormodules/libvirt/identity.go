@@ -119,7 +119,11 @@ func parseVolumeName(name string) (label, bool) {
 	}, true
 }
 
-// rootName, seedName and consoleName are the names of a machine's own storage volumes, which begin alike.
+// rootName, seedName and consoleName are the names of a machine's own storage volumes, which begin alike. That of
+// makingName says of a copy that it is not whole yet.
 func rootName(key string) string    { return key + partSeparator + "root" + diskSuffix }
 func seedName(key string) string    { return key + partSeparator + "seed.iso" }
 func consoleName(key string) string { return key + partSeparator + "console.log" }
+func makingName(key string) string  { return key + partSeparator + makingPart }
+
+const makingPart = "making"

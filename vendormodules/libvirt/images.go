@@ -1,6 +1,7 @@
 package libvirt
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"path"
@@ -15,10 +16,10 @@ import (
 	"github.com/cloud-agency/agency/vendormodules/catalogue"
 )
 
-// baseImage is what a machine's disk lies over.
+// baseImage is what a machine's disk lies over. It may itself lie over another, by its path.
 type baseImage struct {
-	path, format string
-	size         quantity.Bytes
+	path, format, under string
+	size                quantity.Bytes
 }
 
 // imageSuffixes are those of files that are disks.
@@ -46,38 +47,22 @@ func (h *host) images(ctx context.Context) ([]catalogue.Image, error) {
 
 // planImage finds what a machine begins with: a kernel, an image that was made of a machine, or one of the pool.
 func (m *Module) planImage(ctx context.Context, where *host, request vendormodules.Request, pool string, plan *blueprintFor) error {
-	var name string
-	if request.Image != "" {
-		_, read, err := m.locate(request.Image)
-		if err != nil {
-			return err
-		}
-		if read.kind != descriptors.Image {
-			return fmt.Errorf("%s is no image: %w", request.Image, vendormodules.ErrNotFound)
-		}
-		found, err := where.volume(ctx, read)
-		if err != nil {
-			return err
-		}
-		name = found.volume.Name
-	} else {
-		direct, has, err := m.configuration.kernel(request.Class)
-		if err != nil {
-			return fmt.Errorf("%w: %w", err, vendormodules.ErrUnsupported)
-		}
-		if has {
-			plan.kernel = direct
-			return nil
-		}
-		images, err := where.images(ctx)
-		if err != nil {
-			return err
-		}
-		found, err := m.configuration.Resolve(request.Class, images)
-		if err != nil {
-			return fmt.Errorf("%w: %w", err, vendormodules.ErrUnsupported)
-		}
-		name = found.ID
+	direct, hasKernel, err := m.configuration.kernel(request.Class)
+	if err != nil {
+		return fmt.Errorf("%w: %w", err, vendormodules.ErrUnsupported)
+	}
+	plan.kernel = direct
+	name := direct.Disk
+	switch {
+	case request.Image != "":
+		name, err = m.ownImage(ctx, where, request.Image)
+	case hasKernel && name == "":
+		return nil
+	default:
+		name, err = m.poolImage(ctx, where, request.Class, name)
+	}
+	if err != nil {
+		return err
 	}
 	base, err := where.base(ctx, name)
 	if err != nil {
@@ -86,6 +71,36 @@ func (m *Module) planImage(ctx context.Context, where *host, request vendormodul
 	plan.base, plan.rootSize = base, max(base.size, m.configuration.Disk)
 	plan.root = path.Join(pool, rootName(plan.metadata.Key))
 	return nil
+}
+
+// ownImage is the storage volume of an image that was made of a machine.
+func (m *Module) ownImage(ctx context.Context, where *host, image string) (string, error) {
+	_, read, err := m.locate(image)
+	if err != nil {
+		return "", err
+	}
+	if read.kind != descriptors.Image {
+		return "", fmt.Errorf("%s is no image: %w", image, vendormodules.ErrNotFound)
+	}
+	found, err := where.volume(ctx, read)
+	if err == nil && found.making {
+		err = fmt.Errorf("image %s is not whole yet: %w", image, vendormodules.ErrConflict)
+	}
+	return found.volume.Name, err
+}
+
+// poolImage is the storage volume of an image that a name means, or a class if there is no name.
+func (m *Module) poolImage(ctx context.Context, where *host, class descriptors.Class, name string) (string, error) {
+	images, err := where.images(ctx)
+	if err != nil {
+		return "", err
+	}
+	class.Image = cmp.Or(name, class.Image)
+	found, err := m.configuration.Resolve(class, images)
+	if err != nil {
+		return "", fmt.Errorf("%w: %w", err, vendormodules.ErrUnsupported)
+	}
+	return found.ID, nil
 }
 
 // base is a storage volume as what another lies over.
@@ -115,6 +130,9 @@ func (h *host) base(ctx context.Context, name string) (baseImage, error) {
 		if found.Target.Format != nil {
 			base.format = found.Target.Format.Type
 		}
+	}
+	if found.BackingStore != nil {
+		base.under = found.BackingStore.Path
 	}
 	if found.Capacity != nil {
 		base.size = quantity.Bytes(found.Capacity.Value)

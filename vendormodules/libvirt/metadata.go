@@ -29,6 +29,8 @@ type metadata struct {
 	Created    time.Time                `xml:"created,attr"`
 	// Complete once everything is made of it, and a machine was started.
 	Complete bool `xml:"complete,attr"`
+	// Restarting while a machine that ran is off on its way to another size.
+	Restarting bool `xml:"restarting,attr,omitempty"`
 	// Warnings are what works otherwise than asked for.
 	Warnings []string `xml:"warning"`
 }

@@ -43,6 +43,10 @@ var (
 	_ vendormodules.Attacher          = (*Module)(nil)
 	_ vendormodules.Meter             = (*Module)(nil)
 	_ vendormodules.Console           = (*Module)(nil)
+	_ vendormodules.Snapshotter       = (*Module)(nil)
+	_ vendormodules.Imager            = (*Module)(nil)
+	_ vendormodules.Resizer           = (*Module)(nil)
+	_ vendormodules.Catalogue         = (*Module)(nil)
 	_ vendormodules.CredentialChecker = (*Module)(nil)
 )
 
@@ -62,6 +66,8 @@ type Module struct {
 	busy locks
 	// stops are the machines that were asked to power off, and will be made to.
 	stops stops
+	// tasks are copies in the making.
+	tasks *tasks
 	// since is when a machine was first seen without an address.
 	since sightings
 
@@ -80,6 +86,7 @@ func New(node *yaml.Node, environment vendormodules.Environment) (*Module, error
 	m := &Module{
 		configuration: configuration, agency: environment.Agency, vendor: environment.Vendor,
 		credentials: environment.Credentials, now: environment.Now, directory: environment.Directory,
+		tasks: newTasks(),
 	}
 	for _, name := range slices.Sorted(maps.Keys(configuration.Hosts)) {
 		address, err := link.ParseAddress(configuration.Hosts[name])
@@ -106,7 +113,7 @@ func (m *Module) Describe() vendormodules.Description {
 func (m *Module) notes() []string {
 	notes := append(m.lacks.notes(),
 		"load-balancer: libvirt has none",
-		"rules are not enforced: whoever reaches a machine's network reaches all of its ports",
+		"no rules: whoever reaches a machine's network reaches all of its ports",
 		"a machine finds a volume that is attached while it runs as /dev/disk/by-id/virtio-SERIAL, and mounts it itself",
 	)
 	if len(m.hosts) == 1 {
@@ -121,6 +128,7 @@ func (m *Module) notes() []string {
 func (m *Module) Close() error {
 	m.closed.Do(func() {
 		m.stops.close()
+		m.tasks.close()
 		for _, one := range m.hosts {
 			one.link.Close()
 		}

@@ -2,7 +2,6 @@ package libvirt
 
 import (
 	"context"
-	"sync"
 	"time"
 
 	"github.com/digitalocean/go-libvirt"
@@ -34,7 +33,9 @@ func (m *Module) Stop(ctx context.Context, id string) error {
 			return nil
 		}
 		if err == nil {
-			m.stops.expect(id, time.Duration(m.configuration.StopWithin), func(ctx context.Context) { where.destroy(ctx, of) })
+			m.stops.expect(id, time.Duration(m.configuration.StopWithin), func(ctx context.Context) {
+				_ = where.end(ctx, of) // that it is gone is as good
+			})
 		}
 		return err
 	})
@@ -76,69 +77,4 @@ func (m *Module) withMachine(ctx context.Context, where *host, key string, do fu
 		return err
 	}
 	return do(where, found)
-}
-
-// destroy ends the run of a machine that has not ended it itself. That it has, or is gone, is as good.
-func (h *host) destroy(ctx context.Context, of machine) {
-	_ = h.call(ctx, func(daemon *libvirt.Libvirt) error { return daemon.DomainDestroyFlags(of.domain, 0) })
-}
-
-// stops are the machines that were asked to power off. The zero value is ready.
-type stops struct {
-	mutex   sync.Mutex
-	pending map[string]*pendingStop
-	running sync.WaitGroup
-	closed  bool
-}
-
-type pendingStop struct{ cancel context.CancelFunc }
-
-// expect lets something happen after a time, unless it is forgotten before. The first that is expected of a name counts.
-func (s *stops) expect(name string, after time.Duration, do func(ctx context.Context)) {
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
-	if _, expected := s.pending[name]; expected || s.closed {
-		return
-	}
-	if s.pending == nil {
-		s.pending = map[string]*pendingStop{}
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	mine := &pendingStop{cancel}
-	s.pending[name] = mine
-	s.running.Go(func() {
-		defer cancel()
-		timer := time.NewTimer(after)
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-			do(ctx)
-		case <-ctx.Done():
-		}
-		s.mutex.Lock()
-		defer s.mutex.Unlock()
-		if s.pending[name] == mine {
-			delete(s.pending, name)
-		}
-	})
-}
-
-func (s *stops) forget(name string) {
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
-	if one, expected := s.pending[name]; expected {
-		one.cancel()
-		delete(s.pending, name)
-	}
-}
-
-// close forgets all and waits for what happens already.
-func (s *stops) close() {
-	s.mutex.Lock()
-	s.closed = true
-	for _, one := range s.pending {
-		one.cancel()
-	}
-	s.mutex.Unlock()
-	s.running.Wait()
 }

@@ -49,7 +49,7 @@ func (m *Module) show(ctx context.Context, where *host, of id) (vendormodules.Re
 	if err != nil {
 		return vendormodules.Resource{}, err
 	}
-	return showLabel(where, found.label), nil
+	return showVolume(where, found), nil
 }
 
 // List implements vendormodules.Module: whatever a host of ours has, of all hosts or an error.
@@ -114,13 +114,13 @@ func (m *Module) list(ctx context.Context, where *host) ([]vendormodules.Resourc
 	}
 	for _, one := range volumes {
 		if one.label.Key != "" {
-			all = append(all, showLabel(where, one.label))
+			all = append(all, showVolume(where, one))
 		}
 	}
 	return all, nil
 }
 
-// showLabel shows what there is of every resource. What is listed of a pool is there to its end.
+// showLabel shows what there is of every resource.
 func showLabel(where *host, of label) vendormodules.Resource {
 	return vendormodules.Resource{
 		ID: id{where.name, of.Type, of.Key}.String(), Key: of.Key, Name: of.Name, Type: of.Type, Tags: of.Tags,
@@ -128,8 +128,22 @@ func showLabel(where *host, of label) vendormodules.Resource {
 	}
 }
 
+func showVolume(where *host, of volume) vendormodules.Resource {
+	shown := showLabel(where, of.label)
+	shown.Size = of.size
+	if of.making {
+		shown.State = vendormodules.ResourceCreating
+	}
+	return shown
+}
+
 func showNetwork(where *host, of network) vendormodules.Resource {
 	shown := showLabel(where, of.metadata.label())
+	for _, one := range of.definition.IPs {
+		if addresses, ok := prefixOf(one); ok {
+			shown.Addresses = append(shown.Addresses, vendormodules.Address{Address: addresses.Masked().String(), Network: shown.ID})
+		}
+	}
 	if !of.active {
 		shown.State = vendormodules.ResourceCreating
 	}

@@ -4,12 +4,76 @@ import (
 	"context"
 	"fmt"
 	"path"
+	"strings"
 
 	"github.com/digitalocean/go-libvirt"
 	"libvirt.org/go/libvirtxml"
 
+	"github.com/cloud-agency/agency/descriptors/quantity"
 	"github.com/cloud-agency/agency/vendormodules"
 )
+
+// volume is a storage volume of the pool.
+type volume struct {
+	volume libvirt.StorageVol
+	// label is zero where the volume is no resource of the agency's; so are the others then.
+	label label
+	// making says that it is a copy which is not whole yet.
+	making bool
+	// size is zero where it cannot be told just now.
+	size quantity.Bytes
+}
+
+// volumes are all that the pool has.
+func (h *host) volumes(ctx context.Context) ([]volume, error) {
+	var all []volume
+	err := h.call(ctx, func(daemon *libvirt.Libvirt) error {
+		pool, err := daemon.StoragePoolLookupByName(h.pool)
+		if err != nil {
+			return err
+		}
+		volumes, _, err := daemon.StoragePoolListAllVolumes(pool, 1, 0)
+		if err != nil {
+			return err
+		}
+		making := map[string]bool{}
+		for _, one := range volumes {
+			if key, is := strings.CutSuffix(one.Name, partSeparator+makingPart); is {
+				making[key] = true
+			}
+		}
+		for _, one := range volumes {
+			found := volume{volume: one}
+			if read, ours := parseVolumeName(one.Name); ours && read.Tags.Agency == h.agency {
+				_, size, _, err := daemon.StorageVolGetInfo(one)
+				if answers(err, libvirt.ErrNoStorageVol) { // gone meanwhile
+					continue
+				}
+				if err == nil {
+					found.size = quantity.Bytes(size)
+				}
+				found.label, found.making = read, making[read.Key]
+			}
+			all = append(all, found)
+		}
+		return nil
+	})
+	return all, err
+}
+
+// volume finds the volume, snapshot or image of an id.
+func (h *host) volume(ctx context.Context, of id) (volume, error) {
+	all, err := h.volumes(ctx)
+	if err != nil {
+		return volume{}, err
+	}
+	for _, one := range all {
+		if one.label.Key == of.key && one.label.Type == of.kind && of.key != "" {
+			return one, nil
+		}
+	}
+	return volume{}, fmt.Errorf("there is no %s %s at host %s: %w", of.kind, of.key, h.name, vendormodules.ErrNotFound)
+}
 
 // createVolume makes a storage volume whose name is its label: it is made once, for names are unique.
 func (m *Module) createVolume(ctx context.Context, of label, request vendormodules.Request) (vendormodules.Resource, error) {
@@ -29,9 +93,6 @@ func (h *host) makeVolume(ctx context.Context, of label, request vendormodules.R
 	name, err := of.volumeName()
 	if err != nil {
 		return err
-	}
-	if request.Snapshot != "" {
-		return fmt.Errorf("no volume is made of a snapshot here: %w", vendormodules.ErrUnsupported)
 	}
 	if request.Class.Size <= 0 {
 		return fmt.Errorf("a volume of %s: %w", request.Class.Size, vendormodules.ErrInvalid)
@@ -129,5 +190,35 @@ func (m *Module) deleteVolume(ctx context.Context, where *host, of id) error {
 	if user.domain.Name != "" {
 		return fmt.Errorf("machine %s has it: %w", user.domain.Name, vendormodules.ErrConflict)
 	}
+	if err := where.underlies(ctx, file); err != nil {
+		return err
+	}
+	if found.making {
+		if err := where.removeParts(ctx, of.key); err != nil {
+			return err
+		}
+	}
 	return where.call(ctx, func(daemon *libvirt.Libvirt) error { return daemon.StorageVolDelete(found.volume, 0) })
+}
+
+// underlies is an error if a machine's disk lies over a file, and would be nothing without it.
+func (h *host) underlies(ctx context.Context, file string) error {
+	all, err := h.volumes(ctx)
+	if err != nil {
+		return err
+	}
+	for _, one := range all {
+		key, root := strings.CutSuffix(one.volume.Name, rootName(""))
+		if !root {
+			continue
+		}
+		read, err := h.base(ctx, one.volume.Name)
+		if err != nil && !answers(err, libvirt.ErrNoStorageVol) { // gone meanwhile
+			return err
+		}
+		if read.under != "" && path.Clean(read.under) == path.Clean(file) {
+			return fmt.Errorf("the disk of machine %s lies over it: %w", key, vendormodules.ErrConflict)
+		}
+	}
+	return nil
 }
