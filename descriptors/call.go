@@ -25,6 +25,22 @@ type CallForProposals struct {
 	// already holds no more than what the change needs beyond that.
 	Deployment string           `json:"deployment,omitempty" yaml:"deployment,omitempty"`
 	Classes    map[string]Class `json:"classes" yaml:"classes" validate:"required,min=1"`
+	// Counter is what is asked for instead of what the vendor proposed before; none in the first round.
+	Counter *CounterOffer `json:"counter,omitempty" yaml:"counter,omitempty"`
+}
+
+// CounterOffer answers a proposal with other terms (GFD.193). It says nothing of what others propose.
+type CounterOffer struct {
+	// To is the id of the proposal that it answers.
+	To string `json:"counter-offer-to" yaml:"counter-offer-to" validate:"required"`
+	// Terms wanted, by class. Classes that are left out are to stay as proposed.
+	Terms map[string]Terms `json:"terms" yaml:"terms" validate:"required,min=1"`
+}
+
+// Terms are what a counter-offer asks for of one class.
+type Terms struct {
+	// Unit is the most that one instance is to cost.
+	Unit quantity.Rate `json:"unit" yaml:"unit"`
 }
 
 // Call derives the call for proposals from an application whose defaults are filled in.

@@ -32,7 +32,7 @@ const (
 type Content interface {
 	descriptors.CallForProposals | descriptors.Deployment |
 		sla.Proposal | sla.Refusal | sla.Agreement |
-		Submission | Offers | PlanChoice | Attempt | Acceptance | Cancellation |
+		Submission | Offers | PlanChoice | Attempt | Acceptance | Cancellation | Counter |
 		ResourceCommand | Outcome | Event | Question |
 		VendorStatus | VendorList | CallList | AgreementList | ResourceList | FlavorList | ImageList |
 		DeploymentCommand | DeploymentStatus | DeploymentList | SampleList |
@@ -65,6 +65,8 @@ func Kind[C Content]() string {
 		return "acceptance"
 	case Cancellation:
 		return "cancellation"
+	case Counter:
+		return "counter"
 	case ResourceCommand:
 		return "resource-command"
 	case Outcome:

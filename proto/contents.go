@@ -47,6 +47,7 @@ type Offers struct {
 	Plans       []sla.Plan              `json:"plans"`
 	Obstacles   []Obstacle              `json:"obstacles,omitempty"`
 	Attempts    []Attempt               `json:"attempts,omitempty"`
+	Rounds      []Round                 `json:"rounds,omitempty"` // of negotiation after the first, the oldest first
 	Application descriptors.Application `json:"application"`
 	// Change that the call is about; its plans then say of every class who serves it, asked for anew or not.
 	Change *Change `json:"change,omitempty"`
@@ -286,6 +287,7 @@ type EventKind string
 // The kinds of events.
 const (
 	EventCallOpened        EventKind = "call.opened"
+	EventCallCountered     EventKind = "call.countered"
 	EventCallClosed        EventKind = "call.closed"
 	EventAttemptBegun      EventKind = "attempt.begun"
 	EventAttemptCommitted  EventKind = "attempt.committed"

@@ -181,7 +181,7 @@ func TestDocumentNamesEveryWord(t *testing.T) {
 	document := readDocument(t)
 	constants := regexp.MustCompile(`(?m)^\s+\w+\s+(?:\w+\s+)?= "([a-zA-Z][\w.-]{0,24})"`)
 	for _, path := range []string{
-		"headers.go", "message.go", "subjects.go", "contents.go", "questions.go", "../sla/proposal.go", "../sla/plan.go",
+		"headers.go", "message.go", "subjects.go", "contents.go", "negotiation.go", "questions.go", "../sla/proposal.go", "../sla/plan.go",
 		"../descriptors/deployment.go", "../vendormodules/resource.go",
 	} {
 		source, err := os.ReadFile(path)

@@ -87,6 +87,26 @@ func proposal() sla.Proposal {
 	}
 }
 
+func counterOffer() descriptors.CounterOffer {
+	return descriptors.CounterOffer{To: proposalID, Terms: map[string]descriptors.Terms{"web": {Unit: micros(5_400)}}}
+}
+
+// rounds are two of negotiation: one that the vendor came down in, and one that it did not.
+func rounds() []proto.Round {
+	declined := refusal()
+	return []proto.Round{
+		{
+			Round: 2, Vendor: "ptc-athens", CounterOffer: counterOffer(), Asked: noon.Add(20 * time.Second), State: proto.RoundBettered,
+			Before: map[string]quantity.Rate{"web": micros(6_100)}, Now: map[string]quantity.Rate{"web": micros(5_800)},
+			Proposal: proposalID + "-2",
+		},
+		{
+			Round: 2, Vendor: "ptc-lisbon", CounterOffer: counterOffer(), Asked: noon.Add(30 * time.Second), State: proto.RoundDeclined,
+			Before: map[string]quantity.Rate{"web": micros(5_900)}, Refusal: &declined,
+		},
+	}
+}
+
 func refusal() sla.Refusal {
 	return sla.Refusal{
 		Code: sla.RefusedCapacity, Message: "6 web machines need 6 cores, 4 are free", Hint: "would do 4",

@@ -101,6 +101,7 @@ func fixtures() []fixture {
 			Call: callID, Name: "webshop", State: descriptors.CallOpen, Opened: noon, Elapsed: quantity.Duration(2 * time.Millisecond),
 			Called: 3, Proposals: []sla.Proposal{proposal()}, Refusals: map[string]sla.Refusal{"ptc-oslo": refusal()},
 			Plans: []sla.Plan{plan()}, Attempts: []proto.Attempt{attempt()}, Application: application,
+			Rounds:    rounds(),
 			Obstacles: []proto.Obstacle{{Class: "web", Vendor: "ptc-oslo", Reason: "4 cores are free", Hint: "ask for 4 machines"}},
 		}),
 		of(proto.PlanChoice{Call: callID, Rank: 1, OrNext: true}),
@@ -109,6 +110,7 @@ func fixtures() []fixture {
 		of(proto.Cancellation{
 			Proposal: proposalID, Agreement: agreementID, Name: "webshop", Reason: "ptc-lisbon refused", Abandon: true,
 		}),
+		of(proto.Counter{Call: callID, Vendor: "ptc-athens", CounterOffer: counterOffer()}),
 		of(resourceCommand()),
 		of(errandOutcome()),
 		of(event()),

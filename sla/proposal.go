@@ -64,6 +64,7 @@ const (
 	RefusedQuota       RefusalCode = "quota"       // the account may not have so much
 	RefusedPlacement   RefusalCode = "placement"   // it is not where it was asked for
 	RefusedObjective   RefusalCode = "objective"   // it is not good enough
+	RefusedPrice       RefusalCode = "price"       // the vendor goes no lower
 	RefusedIsolation   RefusalCode = "isolation"   // it cannot be kept apart from others
 	RefusedCurrency    RefusalCode = "currency"    // the vendor has no price in the currency asked for
 	RefusedCredentials RefusalCode = "credentials" // a credential is needed and none is stored

@@ -111,18 +111,10 @@ func (a *Agent) choose(
 ) (attemptRecord, error) {
 	rank := max(choice.Rank, 1)
 	index := slices.IndexFunc(call.Offers.Plans, func(plan sla.Plan) bool { return plan.Rank == rank })
-	switch {
-	case stands.Attempt != "":
-		return attemptRecord{}, refusalf(sla.RefusedConflict, "agency status "+stands.Name+" shows how it goes",
-			"a plan for %s is being taken", stands.Name)
-	case stands.Deployment != "":
-		return attemptRecord{}, refusalf(sla.RefusedState, "agency descriptor "+stands.Name+" shows what was agreed",
-			"a plan for %s was taken already", stands.Name)
-	case stands.state(a.Now()) == descriptors.CallExpired:
-		return attemptRecord{}, runOut(stands.Name)
-	case stands.state(a.Now()) == descriptors.CallClosed:
-		return attemptRecord{}, refusalf(sla.RefusedState, "submit again", "the call for %s was given up", stands.Name)
-	case index < 0:
+	if err := a.untaken(stands); err != nil {
+		return attemptRecord{}, err
+	}
+	if index < 0 {
 		return attemptRecord{}, refusalf(sla.RefusedNotFound, fmt.Sprintf("choose from 1 to %d", len(call.Offers.Plans)),
 			"%s has no plan %d", stands.Name, choice.Rank)
 	}

@@ -39,6 +39,8 @@ type Options struct {
 	// SilentPolicy is how long vendors that stay silent are asked to cancel before a person may abandon them; 1 minute
 	// by default.
 	SilentPolicy time.Duration
+	// RoundLimit is the last round of negotiation with one vendor about one call; 10 by default. The first is its proposal.
+	RoundLimit int
 	// PlanLimit is the most plans that are offered; 5 by default.
 	PlanLimit int
 }
@@ -92,6 +94,9 @@ func newAgent(options Options, publisher outbox.Publisher) *Agent {
 			*option.value = option.standard
 		}
 	}
+	if options.RoundLimit == 0 {
+		options.RoundLimit = 10
+	}
 	if options.PlanLimit == 0 {
 		options.PlanLimit = 5
 	}
@@ -143,6 +148,9 @@ func (a *Agent) start(ctx context.Context) error {
 	if err := a.resumeAttempts(ctx); err != nil {
 		return fmt.Errorf("resume attempts: %w", err)
 	}
+	if err := a.resumeRounds(ctx); err != nil {
+		return fmt.Errorf("resume rounds of negotiation: %w", err)
+	}
 	if err := a.resumeEndings(ctx); err != nil {
 		return fmt.Errorf("resume the ending of agreements: %w", err)
 	}
@@ -177,9 +185,17 @@ func (a *Agent) command(ctx context.Context, message proto.Message) proto.Messag
 		return a.reject(ctx, message)
 	case proto.Cancel:
 		return a.cancel(ctx, message)
-	default:
-		return a.submit(ctx, message)
 	}
+	if isCounter(message) {
+		return a.counter(ctx, message)
+	}
+	return a.submit(ctx, message)
+}
+
+// isCounter says whether a request is a counter-offer: the other ones are submissions.
+func isCounter(message proto.Message) bool {
+	kind, _, err := proto.ParseContentType(message.ContentType)
+	return err == nil && kind == proto.Kind[proto.Counter]()
 }
 
 // commandOf is the id of a command together with who gave it: nobody repeats another's.

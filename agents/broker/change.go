@@ -189,11 +189,7 @@ func (a *Agent) gatherChange(ctx context.Context, offers *proto.Offers) error {
 		return nil
 	}
 	vendors := a.vendors()
-	call := descriptors.Call(offers.Application, offers.Call, 1, offers.Opened.Add(a.ReplyWithin))
-	call.Advisory, call.Deployment = offers.Advisory, offers.Change.Deployment
-	maps.DeleteFunc(call.Classes, func(class string, _ descriptors.Class) bool {
-		return !slices.Contains(offers.Change.Classes, class)
-	})
+	call := callRecord{Offers: *offers}.call(1, offers.Opened.Add(a.ReplyWithin))
 	came, err := a.gather(ctx, call, vendors)
 	if err != nil {
 		return err

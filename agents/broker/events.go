@@ -25,6 +25,23 @@ func closed(stands standing, reason string) proto.Event {
 		"Call %s for %s is %s: %s", stands.Call, stands.Name, stands.State, reason)}
 }
 
+// countered tells of the end of a round of negotiation.
+func countered(stands standing, round proto.Round) proto.Event {
+	var outcome string
+	switch round.State {
+	case proto.RoundBettered:
+		outcome = "it has come down"
+	case proto.RoundRepeated:
+		outcome = "it proposes the same again"
+	case proto.RoundDropped:
+		outcome = "the call was closed before it answered"
+	default:
+		outcome = round.Refusal.Error()
+	}
+	return proto.Event{Kind: proto.EventCallCountered, Name: stands.Name, Message: fmt.Sprintf(
+		"Counter-offer to %s for %s, round %d: %s", round.Vendor, stands.Name, round.Round, outcome)}
+}
+
 func begun(attempt attemptRecord) proto.Event {
 	if len(attempt.Legs) == 0 {
 		return attemptEvent(proto.EventAttemptBegun, attempt, "Changing %s under the agreements that stand", attempt.Name)

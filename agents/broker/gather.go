@@ -165,7 +165,7 @@ func (a *Agent) rejectProposal(ctx context.Context, call, vendor string, content
 // and rejects it.
 func (a *Agent) dismissLate(message proto.Message, vendors []string) {
 	for _, vendor := range vendors {
-		a.works.begin("late."+message.Conversation+"."+vendor, func(ctx context.Context, _ <-chan struct{}) error {
+		a.works.begin(fmt.Sprintf("late.%s.%d.%s", message.Conversation, message.Round, vendor), func(ctx context.Context, _ <-chan struct{}) error {
 			ctx, cancel := context.WithTimeout(ctx, farewellWithin)
 			defer cancel()
 			reply, err := a.Peer.Ask(ctx, proto.SubjectCall(vendor), message)

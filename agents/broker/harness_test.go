@@ -2,6 +2,7 @@ package broker_test
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"path/filepath"
 	"sync"
@@ -279,7 +280,7 @@ func (v *scripted) propose(message proto.Message) proto.Message {
 // proposal answers a call; the same one at every repeat.
 func (v *scripted) proposal(call descriptors.CallForProposals) sla.Proposal {
 	proposal := sla.Proposal{
-		ID: v.vendor + "-" + call.ID, Call: call.ID, Round: call.Round, Vendor: v.vendor, Module: "scripted",
+		ID: proposalID(v.vendor, call), Call: call.ID, Round: call.Round, Vendor: v.vendor, Module: "scripted",
 		Currency: call.Currency, Offers: map[string]sla.Offer{}, Refusals: map[string]sla.Refusal{},
 		Held: !call.Advisory, ValidUntil: time.Now().Add(v.valid).UTC(),
 	}
@@ -307,6 +308,13 @@ func (v *scripted) setPrice(class string, price int64) {
 	if v.prices[class] = price; price == 0 {
 		delete(v.prices, class)
 	}
+}
+
+func proposalID(vendor string, call descriptors.CallForProposals) string {
+	if call.Round == 1 {
+		return vendor + "-" + call.ID
+	}
+	return fmt.Sprintf("%s-%s-%d", vendor, call.ID, call.Round)
 }
 
 func (v *scripted) decide(ctx context.Context, message proto.Message) proto.Message {

@@ -14,7 +14,7 @@ import (
 
 // books are the broker's records. Ids are ULIDs, so that a listing is in the order of time.
 type books struct {
-	calls       services.Table[callRecord]             // by call; never changed
+	calls       services.Table[callRecord]             // by call; changed by rounds of negotiation alone
 	standings   services.Table[standing]               // by call
 	names       services.Table[nameRecord]             // by deployment's name
 	attempts    services.Table[attemptRecord]          // by call and attempt
@@ -41,6 +41,8 @@ func newBooks(store services.Store) books {
 type callRecord struct {
 	Offers  proto.Offers      `json:"offers"`
 	Uploads map[string]string `json:"uploads,omitempty"`
+	// Rounds of negotiation after the first, the oldest first. Only the last may have no end yet.
+	Rounds []roundRecord `json:"rounds,omitempty"`
 }
 
 // standing is where a call stands.
@@ -52,6 +54,8 @@ type standing struct {
 	Until time.Time `json:"until"`
 	// Attempt under way; empty when there is none.
 	Attempt string `json:"attempt,omitempty"`
+	// Countering says that a vendor is considering a counter-offer.
+	Countering bool `json:"countering,omitempty"`
 	// Stands says that agreements of the deployment have not ended.
 	Stands bool `json:"stands,omitempty"`
 	// Change is the last call for a change of the deployment that was not taken yet, Base of such a call the one that it
@@ -65,7 +69,7 @@ type standing struct {
 
 // state is where the call stands at that time: one whose proposals have all run out has expired, written down or not.
 func (s standing) state(now time.Time) descriptors.CallState {
-	if s.State == descriptors.CallOpen && s.Attempt == "" && !now.Before(s.Until) {
+	if s.State == descriptors.CallOpen && s.Attempt == "" && !s.Countering && !now.Before(s.Until) {
 		return descriptors.CallExpired
 	}
 	return s.State

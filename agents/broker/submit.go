@@ -79,16 +79,15 @@ func (a *Agent) open(ctx context.Context, content proto.Submission, command stri
 	if len(vendors) == 0 {
 		return proto.Offers{}, refusalf(sla.RefusedUnavailable, "agency enrol vendor NAME", "no vendor is enrolled")
 	}
-	call := descriptors.Call(content.Application, ulid.Make().String(), 1, began.Add(a.ReplyWithin))
-	call.Advisory = content.Advisory
-	came, err := a.gather(ctx, call, vendors)
+	offers := proto.Offers{
+		Call: ulid.Make().String(), Name: content.Name, State: descriptors.CallOpen, Opened: began, Advisory: content.Advisory,
+		Called: len(vendors), Application: content.Application,
+	}
+	came, err := a.gather(ctx, callRecord{Offers: offers}.call(1, began.Add(a.ReplyWithin)), vendors)
 	if err != nil {
 		return proto.Offers{}, err
 	}
-	offers := proto.Offers{
-		Call: call.ID, Name: content.Name, State: descriptors.CallOpen, Opened: began, Advisory: call.Advisory,
-		Called: len(vendors), Proposals: came.proposals, Refusals: came.refusals, Application: content.Application,
-	}
+	offers.Proposals, offers.Refusals = came.proposals, came.refusals
 	if err := a.plan(&offers); err != nil {
 		a.dismiss(offers, "the call came to nothing", came.proposals)
 		return proto.Offers{}, err
@@ -246,7 +245,7 @@ const largestCall = proto.MaxBody * 3 / 4
 // fit is the change that writes a call down. Where vendors propose more than fits a message, the proposals that are in no
 // plan are let go of, which nobody could take anyway.
 func (a *Agent) fit(offers *proto.Offers, uploads map[string]string) (services.Change, error) {
-	change := a.books.calls.Put(offers.Call, callRecord{*offers, uploads}, 0)
+	change := a.books.calls.Put(offers.Call, callRecord{Offers: *offers, Uploads: uploads}, 0)
 	if len(change.Value) <= largestCall {
 		return change, nil
 	}
@@ -263,7 +262,7 @@ func (a *Agent) fit(offers *proto.Offers, uploads map[string]string) (services.C
 	offers.Obstacles = append(offers.Obstacles, proto.Obstacle{
 		Reason: fmt.Sprintf("%d proposals that are in none of the plans are left out: all of them fit no message", len(left)),
 	})
-	change = a.books.calls.Put(offers.Call, callRecord{*offers, uploads}, 0)
+	change = a.books.calls.Put(offers.Call, callRecord{Offers: *offers, Uploads: uploads}, 0)
 	if len(change.Value) > largestCall {
 		a.dismiss(*offers, "the call came to nothing", kept)
 		return change, refusalf(sla.RefusedBadRequest, "split the application",
@@ -316,6 +315,9 @@ func (a *Agent) offersOf(ctx context.Context, stands standing) (proto.Offers, er
 	offers.State = stands.state(a.Now())
 	for i := range attempts {
 		offers.Attempts = append(offers.Attempts, attempts[i].Attempt)
+	}
+	for _, round := range record.record.Rounds {
+		offers.Rounds = append(offers.Rounds, round.Round)
 	}
 	return offers, nil
 }

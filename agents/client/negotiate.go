@@ -38,6 +38,13 @@ func (c *Client) Calls(ctx context.Context) ([]proto.CallSummary, error) {
 	return calls, err
 }
 
+// Counter makes a vendor a counter-offer to its proposal for a call. The last of the rounds in the offers says what came
+// of it.
+func (c *Client) Counter(ctx context.Context, call, vendor string, offer descriptors.CounterOffer) (proto.Offers, error) {
+	return execute[proto.Counter, proto.Offers](ctx, c, broker, proto.Request,
+		proto.Counter{Call: call, Vendor: vendor, CounterOffer: offer})
+}
+
 // Accept takes a plan of a call. All vendors of the plan have agreed when it returns without an error; else none has, or
 // it is being undone, and the attempt says how far.
 func (c *Client) Accept(ctx context.Context, call string, rank int) (proto.Attempt, error) {

@@ -131,7 +131,7 @@ func said(answer proto.Message) string {
 
 // codes are all that a refusal may have.
 var codes = []sla.RefusalCode{
-	sla.RefusedUnsupported, sla.RefusedCapacity, sla.RefusedQuota, sla.RefusedPlacement, sla.RefusedObjective,
+	sla.RefusedUnsupported, sla.RefusedCapacity, sla.RefusedQuota, sla.RefusedPlacement, sla.RefusedObjective, sla.RefusedPrice,
 	sla.RefusedIsolation, sla.RefusedCurrency, sla.RefusedCredentials, sla.RefusedUnavailable, sla.RefusedPermission,
 	sla.RefusedState, sla.RefusedNotFound, sla.RefusedConflict, sla.RefusedBadRequest, sla.RefusedExpired, sla.RefusedInternal,
 }

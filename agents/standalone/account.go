@@ -23,14 +23,15 @@ import (
 type Account struct {
 	// Name of the vendor, Module the kind of its cloud.
 	Name, Module string
-	// Configuration is the module's own part: all but the module's name and the limits.
+	// Configuration is the module's own part: all but the module's name, the limits and the negotiation.
 	Configuration *yaml.Node
-	// Limits of what the agent asks the cloud for, the same for every module.
-	Limits Limits
+	// Limits of what the agent asks the cloud for, and how far it comes down from its prices, the same for every module.
+	Limits      Limits
+	Negotiation vendor.Negotiation
 }
 
-// ReadAccount takes the module's name and the limits out of a vendor's part of a configuration, of which the rest is the
-// module's. The error is descriptors.Faults where the limits are wrong.
+// ReadAccount takes the module's name and what is the same for every module out of a vendor's part of a configuration, of
+// which the rest is the module's. The error is descriptors.Faults where the limits or the negotiation are wrong.
 func ReadAccount(name string, node *yaml.Node) (Account, error) {
 	if node.Kind != yaml.MappingNode {
 		return Account{}, errors.New("write a mapping such as { module: ptc }")
@@ -39,23 +40,32 @@ func ReadAccount(name string, node *yaml.Node) (Account, error) {
 	rest.Content = nil
 	account := Account{Name: name, Configuration: &rest}
 	for i := 0; i+1 < len(node.Content); i += 2 {
-		switch node.Content[i].Value {
+		var err error
+		switch value := node.Content[i+1]; node.Content[i].Value {
 		case "module":
-			account.Module = node.Content[i+1].Value
-			continue
+			account.Module = value.Value
 		case "limits":
-			var err error
-			if account.Limits, err = readLimits(node.Content[i+1]); err != nil {
-				return account, err
-			}
-			continue
+			account.Limits, err = readLimits(value)
+		case "negotiation":
+			account.Negotiation, err = readNegotiation(value)
+		default:
+			rest.Content = append(rest.Content, node.Content[i], value)
 		}
-		rest.Content = append(rest.Content, node.Content[i], node.Content[i+1])
+		if err != nil {
+			return account, err
+		}
 	}
 	if account.Module == "" {
 		return account, errors.New("names no module; write module: ptc")
 	}
 	return account, nil
+}
+
+// named is a mapping of one name alone, whose faults are told by that name.
+func named(name string, value *yaml.Node) *yaml.Node {
+	return &yaml.Node{Kind: yaml.MappingNode, Line: value.Line, Column: value.Column, Content: []*yaml.Node{
+		{Kind: yaml.ScalarNode, Tag: "!!str", Value: name, Line: value.Line, Column: value.Column}, value,
+	}}
 }
 
 // Place is where an agent lives. Everything is required but the durations, which have the agent's defaults.
@@ -88,6 +98,7 @@ func New(
 		Peer: place.Peer, Store: place.Store, Module: module, Vault: vault, Log: place.Log,
 		Decorators:     account.Limits.decorators(place.Log.Named(account.Module), place.Scrubber.Text),
 		Directory:      filepath.Join(place.Directory, "work"),
+		Negotiation:    account.Negotiation,
 		OfferValidity:  place.OfferValidity,
 		ReconcileEvery: place.ReconcileEvery,
 	})

@@ -32,10 +32,7 @@ func readLimits(node *yaml.Node) (Limits, error) {
 	var limits struct {
 		Limits Limits `yaml:"limits"`
 	}
-	whole := &yaml.Node{Kind: yaml.MappingNode, Line: node.Line, Column: node.Column, Content: []*yaml.Node{
-		{Kind: yaml.ScalarNode, Tag: "!!str", Value: "limits", Line: node.Line, Column: node.Column}, node,
-	}}
-	err := vendormodules.Configure(whole, &limits, func(_ descriptors.Positions, fault vendormodules.Fault) {
+	err := vendormodules.Configure(named("limits", node), &limits, func(_ descriptors.Positions, fault vendormodules.Fault) {
 		for name, below := range map[string]bool{
 			"per-second": limits.Limits.PerSecond < 0, "burst": limits.Limits.Burst < 0, "concurrent": limits.Limits.Concurrent < 0,
 			"retry-within": limits.Limits.RetryWithin < 0, "leave-alone": limits.Limits.LeaveAlone < 0,

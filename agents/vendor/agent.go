@@ -34,6 +34,8 @@ type Options struct {
 	Directory string
 	// Now is the clock; time.Now by default.
 	Now func() time.Time
+	// Negotiation is how far it comes down from its list prices; not at all by default.
+	Negotiation Negotiation
 	// OfferValidity is how long a proposal stands and its capacity is held; 5 minutes by default.
 	OfferValidity time.Duration
 	// ReconcileEvery is the time between comparisons of the records with the cloud's listing; 15 s by default.

@@ -69,7 +69,7 @@ func (a *Agent) accept(ctx context.Context, message proto.Message) proto.Message
 	case record.State == sla.ProposalObserved && record.Agreement.ID == agreement.ID:
 		return proto.Answer(message, proto.Inform, *record.Agreement)
 	case record.State != sla.ProposalOffered:
-		return proto.Refusing(message, proto.Failure, *refusalf(sla.RefusedConflict, "proposal %s is %s", agreement.Proposal, record.State))
+		return proto.Refusing(message, proto.Failure, *refusalf(sla.RefusedConflict, "proposal %s is %s", agreement.Proposal, record.stands()))
 	case other != nil:
 		return proto.Refusing(message, proto.Failure, *refusalf(sla.RefusedConflict,
 			"agreement id %s was used for proposal %s", agreement.ID, other.ID))
@@ -81,7 +81,7 @@ func (a *Agent) accept(ctx context.Context, message proto.Message) proto.Message
 	agreement.Vendor, agreement.Guarantees = a.name, sla.Guarantees(agreement.Classes)
 	next := &proposalRecord{
 		ID: record.ID, Proposal: record.Proposal, State: sla.ProposalObserved, Uses: record.Uses, Instead: record.Instead,
-		Agreement: &agreement, Changed: agreement.Agreed,
+		List: record.List, Bettered: record.Bettered, Agreement: &agreement, Changed: agreement.Agreed,
 	}
 	a.mutex.Lock()
 	a.ledger.deciding[agreement.Proposal] = struct{}{}

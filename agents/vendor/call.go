@@ -35,6 +35,12 @@ func (a *Agent) call(ctx context.Context, message proto.Message) proto.Message {
 	a.ledger.expire(a.Now())
 	known, answered := a.ledger.answered[key]
 	a.mutex.Unlock()
+	if !answered && call.Counter != nil {
+		if known, err = a.counter(ctx, call); err != nil {
+			return a.undecided(message, err)
+		}
+		answered = true
+	}
 	if !answered {
 		quotes, refusals := a.quote(ctx, call)
 		if ctx.Err() != nil {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/cloud-agency/agency/descriptors"
+	"github.com/cloud-agency/agency/descriptors/quantity"
 	"github.com/cloud-agency/agency/sla"
 	"github.com/cloud-agency/agency/vendormodules"
 )
@@ -22,7 +23,13 @@ type proposalRecord struct {
 	Instead map[string]string `json:"instead,omitempty"`
 	// Agreement that the proposal was accepted with.
 	Agreement *sla.Agreement `json:"agreement,omitempty"`
-	Changed   time.Time      `json:"changed"`
+	// Of negotiation: the list prices of one instance by class, if they are not those of the proposal, how often it was
+	// bettered, why not in which rounds, and the proposal that has taken its place.
+	List      map[string]quantity.Rate `json:"list,omitempty"`
+	Bettered  int                      `json:"bettered,omitempty"`
+	Declined  map[int]sla.Refusal      `json:"declined,omitempty"`
+	Successor string                   `json:"successor,omitempty"`
+	Changed   time.Time                `json:"changed"`
 }
 
 // use is what the proposal takes of the capacity as it stands: everything offered while it is offered, what was

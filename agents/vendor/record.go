@@ -101,10 +101,7 @@ func (a *Agent) load(ctx context.Context) error {
 	for _, row := range proposals {
 		record := row.Value
 		a.ledger.put(&record)
-		if record.State == sla.ProposalOffered {
-			key := round{record.Proposal.Call, record.Proposal.Round}
-			a.ledger.remember(key, reply{proposal: &record.Proposal}, record.Proposal.ValidUntil)
-		}
+		a.rememberRounds(&record)
 	}
 	for _, row := range resources {
 		record := row.Value

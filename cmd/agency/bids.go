@@ -115,24 +115,16 @@ func weakness(reason string) int {
 
 func (s *session) bidRow(offers proto.Offers, proposal sla.Proposal) []string {
 	classes := slices.Sorted(maps.Keys(proposal.Offers))
-	price, ready := quantity.Rate{}, quantity.Duration(0)
+	ready := quantity.Duration(0)
 	for _, class := range classes {
-		offer := proposal.Offers[class]
-		ready = max(ready, offer.ReadyIn)
-		minimum, err := offer.AtMinimum()
-		if err != nil {
-			continue
-		}
-		if sum, err := price.Add(minimum); err == nil {
-			price = sum
-		}
+		ready = max(ready, proposal.Offers[class].ReadyIn)
 	}
 	until := "not held"
 	if proposal.Held {
 		until = s.screen.Until(proposal.ValidUntil)
 	}
 	return []string{
-		proposal.Vendor, present.Names(classes), present.Rate(price),
+		proposal.Vendor, present.Names(classes), present.Rate(wholePrice(proposal)),
 		present.Availability(sla.Availability(offers.Application.Resources, proposal.Offers)),
 		present.Span(time.Duration(ready)), until,
 	}

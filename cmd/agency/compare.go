@@ -25,6 +25,7 @@ type comparison struct {
 	Name      string           `json:"name"`
 	Plans     []sla.Plan       `json:"plans"`
 	Obstacles []proto.Obstacle `json:"obstacles,omitempty"`
+	Rounds    []proto.Round    `json:"rounds,omitempty"`
 }
 
 // plansBeside is how many plans fit side by side.
@@ -36,7 +37,7 @@ func (v compareVerb) Run(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	document := comparison{offers.Call, offers.Name, offers.Plans, offers.Obstacles}
+	document := comparison{offers.Call, offers.Name, offers.Plans, offers.Obstacles, offers.Rounds}
 	if document.Plans == nil {
 		document.Plans = []sla.Plan{}
 	}
@@ -50,6 +51,7 @@ func (v compareVerb) Run(ctx context.Context, s *session) error {
 			s.screen.Line("")
 		}
 		s.showWhyNot(offers, shown)
+		s.showRounds(offers)
 	})
 }
 

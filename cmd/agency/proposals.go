@@ -63,6 +63,7 @@ func (v proposalsVerb) Run(ctx context.Context, s *session) error {
 			s.screen.Table(columns, rows)
 		}
 		s.showRefusals(offers)
+		s.showRounds(offers)
 		s.showNotes(offers)
 	})
 }

@@ -27,6 +27,7 @@ type verbs struct {
 	Submit     submitVerb     `cmd:"" group:"negotiate" help:"Call for proposals for an application; shows the bids."`
 	Proposals  proposalsVerb  `cmd:"" group:"negotiate" help:"Show the proposals of a call, class by class."`
 	Compare    compareVerb    `cmd:"" group:"negotiate" help:"Show the plans of a call side by side."`
+	Counter    counterVerb    `cmd:"" group:"negotiate" help:"Answer a vendor's proposal with a counter-offer."`
 	Accept     acceptVerb     `cmd:"" group:"negotiate" help:"Take a plan: agree with its vendors."`
 	Reject     rejectVerb     `cmd:"" group:"negotiate" help:"Give a call up."`
 	Descriptor descriptorVerb `cmd:"" group:"negotiate" help:"Print the deployment descriptor that was agreed on."`

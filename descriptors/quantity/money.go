@@ -77,6 +77,19 @@ func (m Money) Times(count int64) (Money, error) {
 	return Money{product, m.Currency}, nil
 }
 
+// shareParts is how finely a percentage is written: seven decimals of a hundredth.
+const shareParts = 1_000_000_000
+
+// Share returns a share of an amount that is not below zero, rounded up to the micro-unit, so that what is to be at least
+// that share never falls below it.
+func (m Money) Share(share Percent) Money {
+	parts := uint64(math.Round(float64(min(max(share, 0), 1)) * shareParts))
+	high, low := bits.Mul64(uint64(max(m.Micros, 0)), parts)
+	low, carry := bits.Add64(low, shareParts-1, 0)
+	quotient, _ := bits.Div64(high+carry, low, shareParts)
+	return Money{int64(quotient), m.Currency}
+}
+
 func magnitude(value int64) uint64 {
 	if value < 0 {
 		return -uint64(value)

@@ -150,3 +150,16 @@ func TestMonthlyBudgetsAreNeverExceeded(t *testing.T) {
 		}
 	})
 }
+
+// TestAShareIsNeverLessThanItsPercentage compares with exact fractions: the share is the next micro-unit above.
+func TestAShareIsNeverLessThanItsPercentage(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		micros, parts := rapid.Int64Range(0, math.MaxInt64).Draw(t, "micros"), rapid.Int64Range(0, 1e9).Draw(t, "parts")
+		exact := new(big.Rat).Mul(big.NewRat(parts, 1e9), new(big.Rat).SetInt64(micros))
+		share := euro(micros).Share(quantity.Percent(float64(parts) / 1e9))
+		above := new(big.Rat).Sub(new(big.Rat).SetInt64(share.Micros), exact)
+		if above.Sign() < 0 || above.Cmp(big.NewRat(1, 1)) >= 0 {
+			t.Fatalf("%d billionths of %d are %s, not %d", parts, micros, exact.FloatString(3), share.Micros)
+		}
+	})
+}

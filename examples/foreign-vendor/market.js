@@ -55,6 +55,7 @@ export class Market {
     if (!call.id || !(call.round >= 1) || !call.currency || !Object.keys(call.classes ?? {}).length) {
       throw new Refusal("not-understood", "bad-request", "a call has an id, a round, a currency and classes");
     }
+    if (call.counter) throw new Refusal("refuse", "unsupported", `${this.name} does not negotiate`, "its proposal stands");
     this.#expire();
     const key = `${call.round} ${call.id}`;
     let said = this.#said.get(key);
