@@ -8,8 +8,8 @@ BENCH   ?= .
 COUNT   ?= 5
 
 .DEFAULT_GOAL := help
-.PHONY: help build static image examples-image demo test check lint tidy-check generate bench crash-test foreign-vendor-test \
-	testbed-up testbed-down conformance story bench-mediation fuzz clean
+.PHONY: help build static image examples-image demo test check lint tidy-check generate bench bench-scale \
+	bench-vendors crash-test foreign-vendor-test testbed-up testbed-down conformance story bench-mediation fuzz clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-20s %s\n", $$1, $$2}'
@@ -48,6 +48,12 @@ generate: ## Write the schemas, the reference pages and the tables of states ane
 
 bench: ## Figures: calls, operations, start-up; ratios side by side (COUNT=5, BENCH=regexp)
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) ./agents/... ./cmd/... ./sla/... ./proto/...
+
+bench-scale: ## Deploy very many applications in one go, and ask, change and start anew what stands (APPLICATIONS=1000)
+	$(GO) test -run '^$$' -bench Applications -benchtime 1x -timeout 60m ./agents/scale -applications $(or $(APPLICATIONS),1000)
+
+bench-vendors: ## Call very many vendors at once (VENDORS=10,100,1000)
+	$(GO) test -run '^$$' -bench Call -benchtime 10x -timeout 60m ./agents/scale -vendors $(or $(VENDORS),10,100,1000)
 
 crash-test: build ## Kill the agency at random moments of a deployment, a hundred times
 	$(GO) test -run '^TestCrash' -count 1 -timeout 20m -tags crash ./cmd/agency

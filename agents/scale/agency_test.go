@@ -48,6 +48,8 @@ type agency struct {
 	client   *client.Client
 	commands *command.Initiator
 	clouds   map[string]*simulated.Module
+	// changed is how many of the applications, from the first on, have been given one more resource.
+	changed int
 
 	mutex sync.Mutex
 	steps [3][]time.Duration // to submit, accept, deploy, of each application
@@ -210,7 +212,7 @@ func (a *agency) log() *zap.Logger {
 const (
 	turns      = 10
 	turnLength = 250 * time.Millisecond
-	priceSteps = 2400
+	priceSteps = 8000
 )
 
 // priced is the configuration of a cloud that is cheapest when it is its turn.

@@ -21,6 +21,7 @@ import (
 var (
 	applications = flag.Int("applications", 20, "how many applications BenchmarkApplications deploys")
 	atOnce       = flag.Int("at-once", 32, "how many of them at the same time")
+	applied      = flag.Int("applied", 100, "how many of them it changes afterwards, at most all")
 	vendors      = flag.String("vendors", "10,100", "to how many vendors BenchmarkCall calls")
 )
 
@@ -46,10 +47,11 @@ func application() descriptors.Application {
 }
 
 // BenchmarkApplications negotiates and deploys the applications in one go, sees that nothing is lost, asks what stands,
-// and starts the agency anew on it.
+// changes some of it, and starts the agency anew on it.
 func BenchmarkApplications(b *testing.B) {
 	for b.Loop() {
 		figures := &figures{b: b}
+		figures.report("load-before", loadAverage(b))
 		a := newAgency(b, turns, priced)
 		figures.report("start-empty-ms", milliseconds(a.start()))
 		watch := watchMemory()
@@ -68,8 +70,13 @@ func BenchmarkApplications(b *testing.B) {
 		figures.report("rss-peak-MiB", mebibytes(peak.resident))
 		figures.report("disk-MiB", mebibytes(uint64(a.disk())))
 		a.verify(*applications)
+		figures.report("load-deployed", loadAverage(b))
 		a.questions(figures)
 		figures.report("heap-live-MiB", mebibytes(liveHeap()))
+		figures.report("rss-MiB", mebibytes(resident("VmRSS:")))
+		a.applyAll(figures, min(*applied, *applications))
+		a.verify(*applications)
+		figures.report("load-after", loadAverage(b))
 		a.stop()
 		figures.report("disk-stopped-MiB", mebibytes(uint64(a.disk())))
 		figures.report("start-loaded-ms", milliseconds(a.start()))
@@ -154,7 +161,7 @@ func (a *agency) verify(count int) {
 	for number := range count {
 		deployment, err := a.client.Deployment(context.Background(), deploymentName(number))
 		must(a.t, err)
-		if deployment.State != descriptors.DeploymentRunning || len(deployment.Resources) != resourcesEach {
+		if deployment.State != descriptors.DeploymentRunning || len(deployment.Resources) != a.resourcesOf(number) {
 			a.t.Fatalf("%s is %s with %d resources", deploymentName(number), deployment.State, len(deployment.Resources))
 		}
 		for _, resource := range deployment.Resources {
@@ -164,10 +171,11 @@ func (a *agency) verify(count int) {
 			recorded[resource.ID] = true
 		}
 	}
-	if len(recorded) != count*resourcesEach {
-		a.t.Errorf("%d resources are recorded, want %d", len(recorded), count*resourcesEach)
+	want := count*resourcesEach + a.changed
+	if len(recorded) != want {
+		a.t.Errorf("%d resources are recorded, want %d", len(recorded), want)
 	}
-	for _, resource := range a.standing(count * resourcesEach) {
+	for _, resource := range a.standing(want) {
 		if !recorded[resource.ID] {
 			a.t.Errorf("there is a %s %s, which no deployment knows", resource.Type, resource.ID)
 		}

@@ -114,7 +114,7 @@ func watchMemory() *watcher {
 
 func (w *watcher) stop() memory {
 	close(w.done)
-	return memory{heap: <-w.found, resident: mostResident()}
+	return memory{heap: <-w.found, resident: resident("VmHWM:")}
 }
 
 func heap() uint64 {
@@ -129,14 +129,14 @@ func liveHeap() uint64 {
 	return heap()
 }
 
-// mostResident is the most memory that this process ever had, 0 where the system does not tell.
-func mostResident() uint64 {
+// resident is the memory that this process has (VmRSS:) or ever had (VmHWM:), 0 where the system does not tell.
+func resident(which string) uint64 {
 	status, err := os.ReadFile("/proc/self/status")
 	if err != nil {
 		return 0
 	}
 	for line := range strings.Lines(string(status)) {
-		if rest, found := strings.CutPrefix(line, "VmHWM:"); found {
+		if rest, found := strings.CutPrefix(line, which); found {
 			kibibytes, err := strconv.ParseUint(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(rest), "kB")), 10, 64)
 			if err == nil {
 				return kibibytes << 10
@@ -144,6 +144,17 @@ func mostResident() uint64 {
 		}
 	}
 	return 0
+}
+
+// loadAverage is how much the machine had to do in the last minute, also for others: beside every figure that says how long
+// something took.
+func loadAverage(t testing.TB) float64 {
+	text, err := os.ReadFile("/proc/loadavg")
+	must(t, err)
+	first, _, _ := strings.Cut(string(text), " ")
+	load, err := strconv.ParseFloat(first, 64)
+	must(t, err)
+	return load
 }
 
 // processorTime is what this process has used, which neighbours on the machine disturb less than the time on the clock.
