@@ -41,6 +41,8 @@ type Options struct {
 	SilentPolicy time.Duration
 	// RoundLimit is the last round of negotiation with one vendor about one call; 10 by default. The first is its proposal.
 	RoundLimit int
+	// Retention is how long calls, agreements and deployments are kept after their ends; 30 days by default.
+	Retention time.Duration
 	// PlanLimit is the most plans that are offered; 5 by default.
 	PlanLimit int
 }
@@ -88,6 +90,7 @@ func newAgent(options Options, publisher outbox.Publisher) *Agent {
 		{&options.ReplyWithin, 5 * time.Second}, {&options.Reask, 250 * time.Millisecond},
 		{&options.DecideWithin, 30 * time.Second}, {&options.ClockSkew, 2 * time.Second},
 		{&options.AnswerWithin, 8 * time.Second}, {&options.SilentPolicy, time.Minute},
+		{&options.Retention, 30 * 24 * time.Hour},
 	}
 	for _, option := range defaults {
 		if *option.value == 0 {
@@ -154,6 +157,7 @@ func (a *Agent) start(ctx context.Context) error {
 	if err := a.resumeEndings(ctx); err != nil {
 		return fmt.Errorf("resume the ending of agreements: %w", err)
 	}
+	a.works.begin("retention", a.keepForgetting)
 	a.works.begin("outbox", func(ctx context.Context, _ <-chan struct{}) error { return a.outbox.Run(ctx) })
 	return nil
 }

@@ -34,6 +34,9 @@ func (o Offline) Keep(ctx context.Context, offers proto.Offers) error {
 	return err
 }
 
+// Forget deletes what has been kept long enough.
+func (o Offline) Forget(ctx context.Context) error { return o.agent.forget(ctx) }
+
 // Attempts are the attempts for a call as they are written down.
 func (o Offline) Attempts(ctx context.Context, call string) ([]proto.Attempt, error) {
 	records, err := o.agent.attempts(ctx, call)

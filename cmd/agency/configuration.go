@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"go.uber.org/zap/zapcore"
 	"gopkg.in/yaml.v3"
@@ -48,7 +49,12 @@ type intervals struct {
 	Reconcile quantity.Duration `yaml:"reconcile"`
 	// Measure is the time between measurements.
 	Measure quantity.Duration `yaml:"measure"`
+	// Retention is how long the broker keeps what has ended.
+	Retention quantity.Duration `yaml:"retention"`
 }
+
+// leastRetention leaves time to look at what has just ended.
+const leastRetention = quantity.Duration(time.Hour)
 
 // defaultVendor stands alone in an agency that was told of no vendors.
 const defaultVendor = "vendors: { ptc-local: { module: ptc } }\n"
@@ -69,7 +75,7 @@ func decodeConfiguration(file string, content []byte) (configuration, error) {
 	settings := configuration{file: file}
 	positions, faults := descriptors.DecodeBytes(file, content, &settings)
 	settings.positions = positions
-	for _, check := range []func() *descriptors.Fault{settings.checkListen, settings.checkLog} {
+	for _, check := range []func() *descriptors.Fault{settings.checkListen, settings.checkLog, settings.checkRetention} {
 		if fault := check(); fault != nil {
 			faults = append(faults, *fault)
 		}
@@ -96,6 +102,14 @@ func (c configuration) checkListen() *descriptors.Fault {
 func (c configuration) checkLog() *descriptors.Fault {
 	if _, err := c.level(); err != nil {
 		fault := c.positions.Fault("log", "%q is not a level; write debug, info, warn or error", c.Log)
+		return &fault
+	}
+	return nil
+}
+
+func (c configuration) checkRetention() *descriptors.Fault {
+	if c.Intervals.Retention != 0 && c.Intervals.Retention < leastRetention {
+		fault := c.positions.Fault("intervals.retention", "%s is too short; write 1h or more", time.Duration(c.Intervals.Retention))
 		return &fault
 	}
 	return nil

@@ -152,7 +152,9 @@ func makeDirectory(name string) error {
 func nothing() error { return nil }
 
 func makeBroker(_ context.Context, p parts) (agent, func() error, error) {
-	made, err := broker.New(broker.Options{Peer: p.peer, Store: p.store, Log: p.log})
+	made, err := broker.New(broker.Options{
+		Peer: p.peer, Store: p.store, Log: p.log, Retention: time.Duration(p.intervals.Retention),
+	})
 	return made, nothing, err
 }
 
