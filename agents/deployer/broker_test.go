@@ -113,29 +113,111 @@ func (b *broker) cancel(ctx context.Context, message proto.Message) proto.Messag
 			return answer
 		}
 	}
+	if len(content.Releases) > 0 {
+		return b.release(ctx, message, content)
+	}
 	if len(agreements) == 0 {
 		return proto.Refusing(message, proto.Failure, sla.Refusal{Code: sla.RefusedNotFound, Message: "no such deployment"})
 	}
 	for _, agreement := range agreements {
-		ending := proto.Message{
-			Performative: proto.Cancel, Protocol: proto.ContractNet, Receiver: proto.Vendor(agreement.Vendor),
-			Command: ulid.Make().String(),
-		}
-		if err := proto.Encode(&ending, proto.Cancellation{Agreement: agreement.ID, Proposal: agreement.Proposal}); err != nil {
-			return proto.Misunderstood(message, err)
-		}
-		answer, err := b.peer.Ask(ctx, proto.SubjectCommand(agreement.Vendor), ending)
-		if err != nil {
-			return message.Reply(proto.Agree)
-		}
-		if refusal, refused := proto.AsRefusal(answer); refused {
-			return proto.Refusing(message, proto.Failure, refusal)
+		if answer, ended := b.end(ctx, message, agreement, nil); !ended {
+			return answer
 		}
 	}
 	b.mutex.Lock()
 	delete(b.agreements, content.Name)
 	b.mutex.Unlock()
 	return proto.Answer(message, proto.Inform, proto.AgreementList{})
+}
+
+// end has a vendor end an agreement, for some classes or altogether. Where it does not, the answer says so.
+func (b *broker) end(
+	ctx context.Context, message proto.Message, agreement sla.Agreement, classes []string,
+) (answer proto.Message, ended bool) {
+	ending := proto.Message{
+		Performative: proto.Cancel, Protocol: proto.ContractNet, Receiver: proto.Vendor(agreement.Vendor),
+		Command: ulid.Make().String(),
+	}
+	content := proto.Cancellation{Agreement: agreement.ID, Proposal: agreement.Proposal, Classes: classes}
+	if err := proto.Encode(&ending, content); err != nil {
+		return proto.Misunderstood(message, err), false
+	}
+	answer, err := b.peer.Ask(ctx, proto.SubjectCommand(agreement.Vendor), ending)
+	if err != nil {
+		return message.Reply(proto.Agree), false
+	}
+	if refusal, refused := proto.AsRefusal(answer); refused {
+		return proto.Refusing(message, proto.Failure, refusal), false
+	}
+	return answer, true
+}
+
+// release ends agreements for the classes that the deployer says it does not need them for. Unlike the real broker it does
+// not look whether that is so.
+func (b *broker) release(ctx context.Context, message proto.Message, content proto.Cancellation) proto.Message {
+	b.mutex.Lock()
+	agreements := slices.Clone(b.agreements[content.Name])
+	b.mutex.Unlock()
+	var left []sla.Agreement
+	for _, agreement := range agreements {
+		if classes := content.Releases[agreement.ID]; len(classes) > 0 {
+			if answer, ended := b.end(ctx, message, agreement, classes); !ended {
+				return answer
+			}
+			agreement.Classes = maps.Clone(agreement.Classes)
+			for _, class := range classes {
+				delete(agreement.Classes, class)
+			}
+		}
+		if len(agreement.Classes) > 0 {
+			left = append(left, agreement)
+		}
+	}
+	b.mutex.Lock()
+	b.agreements[content.Name] = left
+	b.mutex.Unlock()
+	return proto.Answer(message, proto.Inform, proto.AgreementList{Agreements: left})
+}
+
+// change agrees on what becomes of a deployment: on some classes anew, the others go on under the agreements they have.
+func (b *broker) change(from descriptors.Deployment, wanted descriptors.Application, vendor string, anew ...string) descriptors.Deployment {
+	b.t.Helper()
+	changed := from
+	changed.Revision, changed.Call, changed.Resources = from.Revision+1, ulid.Make().String(), map[string]descriptors.BoundClass{}
+	for name, class := range wanted.Resources {
+		bound := from.Resources[name]
+		bound.Class = class
+		changed.Resources[name] = bound
+	}
+	if len(anew) == 0 {
+		return changed
+	}
+	call := descriptors.Call(wanted, changed.Call, 1, time.Now().Add(patience))
+	call.Deployment = from.ID
+	maps.DeleteFunc(call.Classes, func(class string, _ descriptors.Class) bool { return !slices.Contains(anew, class) })
+	agreement := b.contract(vendor, from.ID, call)
+	for name, offer := range agreement.Classes {
+		changed.Resources[name] = descriptors.BoundClass{
+			Class: wanted.Resources[name], Vendor: vendor, Agreement: agreement.ID, Price: offer.Unit,
+		}
+	}
+	b.mutex.Lock()
+	b.agreements[from.ID] = append(b.agreements[from.ID], agreement)
+	b.mutex.Unlock()
+	return changed
+}
+
+// holds are the classes that agreements of a deployment stand for, each with its agreement, sorted.
+func (b *broker) holds(deployment string) (held []string) {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	for _, agreement := range b.agreements[deployment] {
+		for class := range agreement.Classes {
+			held = append(held, class+" "+agreement.ID)
+		}
+	}
+	slices.Sort(held)
+	return held
 }
 
 // agreed says how many agreements stand.
