@@ -7,10 +7,13 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch/schemas"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/pricing"
 	"github.com/aws/aws-sdk-go-v2/service/servicequotas"
+	"github.com/aws/smithy-go/transport/http/protocol/awsquery"
 
 	"github.com/cloud-agency/agency/vendormodules/services"
 )
@@ -20,12 +23,13 @@ type service string
 
 const (
 	balancing     service = "load-balancing"
+	monitoring    service = "monitoring"
 	priceList     service = "prices"
 	serviceQuotas service = "quotas"
 )
 
 // serviceNames are all of them, sorted.
-func serviceNames() []service { return []service{balancing, priceList, serviceQuotas} }
+func serviceNames() []service { return []service{balancing, monitoring, priceList, serviceQuotas} }
 
 // without is the word for an endpoint that there is none of.
 const without = "none"
@@ -85,6 +89,13 @@ func (m *Module) connect(scope services.Scope) *ec2.Client {
 
 func (m *Module) connectBalancing(scope services.Scope) *elb.Client {
 	return elb.NewFromConfig(m.sdk(scope), func(options *elb.Options) { options.BaseEndpoint = m.at(balancing) })
+}
+
+// connectMonitoring makes a client that speaks the older of the service's protocols, as others than Amazon know no other.
+func (m *Module) connectMonitoring(scope services.Scope) *cloudwatch.Client {
+	return cloudwatch.NewFromConfig(m.sdk(scope), func(options *cloudwatch.Options) {
+		options.BaseEndpoint, options.Protocol = m.at(monitoring), awsquery.New(schemas.GraniteServiceVersion20100801)
+	})
 }
 
 func (m *Module) connectPrices(scope services.Scope) *pricing.Client {

@@ -35,6 +35,9 @@ type configuration struct {
 	EnforceRules bool `yaml:"enforce-rules"`
 	// SecurityGroups that machines are in, by id, besides their class's own. Those in none are in the VPC's default group.
 	SecurityGroups descriptors.Names `yaml:"security-groups"`
+	// ElasticAddresses says which machines have an elastic address; by default those that are asked to be reached from
+	// outside and are in a network of the agency's.
+	ElasticAddresses elastic `yaml:"elastic-addresses"`
 	// Owners whose images are looked for: account ids, amazon, self. By default self and amazon.
 	Owners descriptors.Names `yaml:"image-owners"`
 	// FlavorFamilies are the beginnings of the names of instance types that may be used, as in t3. or m; all by default.
@@ -63,7 +66,7 @@ func (c *configuration) creatable() []descriptors.ResourceType {
 // configure reads a configuration strictly and fills in what it leaves out. The error is descriptors.Faults.
 func configure(node *yaml.Node) (configuration, error) {
 	c := configuration{
-		EnforceRules: true, Owners: descriptors.Names{"self", "amazon"}, VolumeType: "gp3", Settle: quantity.Duration(30 * time.Second),
+		EnforceRules: true, ElasticAddresses: elasticAsked, Owners: descriptors.Names{"self", "amazon"}, VolumeType: "gp3", Settle: quantity.Duration(30 * time.Second),
 		Refresh: quantity.Duration(time.Hour),
 	}
 	err := vendormodules.Configure(node, &c, c.check)
@@ -84,6 +87,7 @@ func (c *configuration) check(_ descriptors.Positions, fault vendormodules.Fault
 	if c.Endpoint != "" && !isURL(c.Endpoint) {
 		fault("endpoint", "%q is no URL such as https://ec2.example.org", c.Endpoint)
 	}
+	catalogue.Known(fault, "elastic-addresses", string(c.ElasticAddresses), catalogue.Texts(elastics()))
 	for _, one := range slices.Sorted(maps.Keys(c.Endpoints)) {
 		path := "endpoints." + string(one)
 		if endpoint := c.Endpoints[one]; catalogue.Known(fault, path, string(one), catalogue.Texts(serviceNames())) && endpoint != without && !isURL(endpoint) {

@@ -79,7 +79,7 @@ func TestConformance(t *testing.T) {
 	farm := &farm{servers: map[string]vendormodules.Target{}}
 	line := &vendortest.HTTPLine{
 		Changes: func(request *http.Request) bool {
-			return request.Header.Get("X-Amz-Target") == "" && !strings.Contains(body(request), "Action=Describe")
+			return request.Header.Get("X-Amz-Target") == "" && !strings.Contains(body(request), "Action=Describe") && !strings.Contains(body(request), "Action=Get")
 		},
 		Throttled: func(*http.Request) *http.Response {
 			return &http.Response{
@@ -130,7 +130,7 @@ func TestConformance(t *testing.T) {
 
 // everything is where all of the cloud's services are that an account has.
 func everything(url string) string {
-	return "endpoints: {load-balancing: " + url + ", prices: " + url + ", quotas: " + url + "}\n"
+	return "endpoints: {load-balancing: " + url + ", monitoring: " + url + ", prices: " + url + ", quotas: " + url + "}\n"
 }
 
 // farm are the servers behind balancers, by the addresses that these know them by.

@@ -168,13 +168,20 @@ func (m *Module) createInstance(ctx context.Context, request vendormodules.Reque
 	if err != nil {
 		return vendormodules.Resource{}, err
 	}
-	input := &ec2.RunInstancesInput{
-		ClientToken: &request.Key, ImageId: &image, InstanceType: types.InstanceType(flavor), MinCount: aws.Int32(1), MaxCount: aws.Int32(1),
-		UserData: aws.String(base64.StdEncoding.EncodeToString(data)), Placement: &types.Placement{AvailabilityZone: &where.zone},
-		TagSpecifications: specification(types.ResourceTypeInstance, request.Key, request.Name, request.Tags, wanted...),
-	}
 	var created vendormodules.Resource
 	err = m.inGroup(ctx, request, where.vpc, func(groups []string) error {
+		if m.wantsAddress(request) {
+			address, err := m.ensureAddress(ctx, request)
+			if err != nil {
+				return err
+			}
+			wanted = append(wanted, types.Tag{Key: aws.String(tagAddress), Value: aws.String(address.String())})
+		}
+		input := &ec2.RunInstancesInput{
+			ClientToken: &request.Key, ImageId: &image, InstanceType: types.InstanceType(flavor), MinCount: aws.Int32(1), MaxCount: aws.Int32(1),
+			UserData: aws.String(base64.StdEncoding.EncodeToString(data)), Placement: &types.Placement{AvailabilityZone: &where.zone},
+			TagSpecifications: specification(types.ResourceTypeInstance, request.Key, request.Name, request.Tags, wanted...),
+		}
 		for index, network := range request.Networks {
 			input.NetworkInterfaces = append(input.NetworkInterfaces, types.InstanceNetworkInterfaceSpecification{
 				DeviceIndex: aws.Int32(int32(index)), SubnetId: aws.String(network), Groups: groups, DeleteOnTermination: aws.Bool(true),

@@ -205,8 +205,12 @@ func (m *Module) sweep(ctx context.Context, listed []vendormodules.Resource) {
 	}
 	defer m.releaseGroups()
 	listed = slices.Concat(listed, m.youngOnes()) // what the listing may not have shown
-	if err := errors.Join(m.deleteTargetGroups(ctx, listed), m.deleteGroups(ctx, listed)); err != nil {
+	pending, failure := m.releaseAddresses(ctx, listed)
+	err := errors.Join(failure, m.deleteTargetGroups(ctx, listed), m.deleteGroups(ctx, listed))
+	if err != nil || pending {
 		m.unswept.Store(true)
+	}
+	if err != nil {
 		if ctx.Err() == nil {
 			m.environment.Log.Warn("something that nothing needs is still there", zap.Error(err))
 		}

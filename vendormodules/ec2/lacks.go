@@ -22,6 +22,9 @@ const lacksFile = "lacks.json"
 // lackLife is how long it is believed; then the cloud is asked again, which may have learned it meanwhile.
 const lackLife = 7 * 24 * time.Hour
 
+// measuring is what a cloud lacks that counts nothing for us.
+const measuring = "measure"
+
 // lack is one thing that the cloud cannot do.
 type lack struct {
 	Reason   string    `json:"reason"`

@@ -24,6 +24,10 @@ func (m *Module) settled(ctx context.Context, instance types.Instance) (vendormo
 		return resource, nil
 	}
 	m.seen(resource.ID)
+	if has, err := m.addressed(ctx, instance); err != nil || !has {
+		resource.State = vendormodules.ResourceCreating
+		return resource, err
+	}
 	for _, one := range strings.Fields(tag(instance.Tags, tagVolumes)) {
 		volume, device, _ := strings.Cut(one, "=")
 		if attached(instance, volume) {

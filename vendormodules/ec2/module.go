@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/pricing"
@@ -52,6 +53,7 @@ var (
 	_ vendormodules.Attacher          = (*Module)(nil)
 	_ vendormodules.Wrapper           = (*Module)(nil)
 	_ vendormodules.Balancer          = (*Module)(nil)
+	_ vendormodules.Meter             = (*Module)(nil)
 	_ vendormodules.Console           = (*Module)(nil)
 	_ vendormodules.Snapshotter       = (*Module)(nil)
 	_ vendormodules.Imager            = (*Module)(nil)
@@ -66,6 +68,7 @@ type Module struct {
 	environment   vendormodules.Environment
 	client        *ec2.Client
 	balancing     *elb.Client
+	monitoring    *cloudwatch.Client
 	priceClient   *pricing.Client
 	quotaClient   *servicequotas.Client
 	lacks         *lacks
@@ -86,6 +89,8 @@ type Module struct {
 	young map[string]young
 	// left are balancers that were deleted, which listings may still show, and until when.
 	left map[string]time.Time
+	// sampled is what was measured of things not long ago, by how the cloud knows them.
+	sampled map[string]sampledAt
 }
 
 // young is what a create said.
@@ -109,7 +114,7 @@ func New(node *yaml.Node, environment vendormodules.Environment) (*Module, error
 	if environment.Now == nil {
 		environment.Now = time.Now
 	}
-	m := &Module{configuration: configuration, environment: environment, young: map[string]young{}, left: map[string]time.Time{}}
+	m := &Module{configuration: configuration, environment: environment, young: map[string]young{}, left: map[string]time.Time{}, sampled: map[string]sampledAt{}}
 	m.grouping = make(chan struct{}, 1)
 	m.unswept.Store(true)
 	if m.environment.Log == nil {
@@ -118,6 +123,7 @@ func New(node *yaml.Node, environment vendormodules.Environment) (*Module, error
 	m.recallLacks()
 	whole := services.Scope{Vendor: environment.Vendor}
 	m.client, m.balancing = m.connect(whole), m.connectBalancing(whole)
+	m.monitoring = m.connectMonitoring(whole)
 	m.priceClient, m.quotaClient = m.connectPrices(whole), m.connectQuotas(whole)
 	keep := catalogue.CacheOptions{
 		Keep: time.Duration(configuration.Refresh), Stale: 24 * time.Hour, Now: environment.Now,
@@ -147,13 +153,15 @@ func (m *Module) Describe() vendormodules.Description {
 		Types: append([]descriptors.ResourceType(nil), m.configuration.Types...), Images: m.configuration.Images.Names(),
 		Isolation: true, CreateToken: true, Settle: m.configuration.Settle, Credentials: credentials,
 		Notes: []string{
-			"no measure: the cloud's measurements are not read yet",
 			"no execute and no files once a machine runs: there is no way into it but its own SSH server",
 			"commands and files of a machine must fit 16 KiB compressed, which is what the cloud takes",
 		},
 	}
 	if why := m.configuration.absence(balancing); why != "" {
 		description.Notes = append(description.Notes, "no load-balancer and no set-targets: "+why)
+	}
+	if why := m.configuration.absence(monitoring); why != "" {
+		description.Notes = append(description.Notes, "of machines the time since their start alone is measured: "+why)
 	}
 	currency := priceCurrency(m.configuration.Region)
 	switch said := m.configuration.Prices.Currency; {
@@ -177,7 +185,7 @@ func (m *Module) balances() bool {
 // Abilities implements vendormodules.Wrapper: what the configuration offers no type for, the module is not able to do.
 func (m *Module) Abilities() vendormodules.Abilities {
 	all := vendormodules.Abilities{
-		Power: m, Attacher: m, Console: m, Snapshotter: m, Imager: m, Resizer: m, Catalogue: m, Credentials: m,
+		Power: m, Attacher: m, Meter: m, Console: m, Snapshotter: m, Imager: m, Resizer: m, Catalogue: m, Credentials: m,
 	}
 	if m.balances() {
 		all.Balancer = m

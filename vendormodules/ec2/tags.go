@@ -17,6 +17,8 @@ const (
 	tagKey        = "agency-key"
 	// tagVolumes are those that an instance is to have once it runs.
 	tagVolumes = "agency-volumes"
+	// tagAddress is the elastic address that it is to have then.
+	tagAddress = "agency-address"
 )
 
 // identity are the tags that say what a thing is to the agency, each with its value.

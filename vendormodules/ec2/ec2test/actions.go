@@ -23,6 +23,8 @@ func actions() map[string]action {
 		"CreateSnapshot": createSnapshot, "DescribeSnapshots": describeSnapshots, "DeleteSnapshot": deleteSnapshot,
 		"CreateImage": createImage, "DescribeImages": describeImages, "DeregisterImage": deregister, "CreateTags": createTags,
 		"CreateSecurityGroup": createGroup, "DescribeSecurityGroups": describeGroups, "DeleteSecurityGroup": deleteGroup,
+		"AllocateAddress": allocateAddress, "DescribeAddresses": describeAddresses, "AssociateAddress": associateAddress,
+		"ReleaseAddress":                releaseAddress,
 		"AuthorizeSecurityGroupIngress": authorize, "RevokeSecurityGroupIngress": revoke,
 		"DescribeInstanceTypes": describeTypes, "DescribeAvailabilityZones": describeZones, "DescribeVpcs": describeVPCs,
 		"DescribeAccountAttributes": describeAttributes,

@@ -60,7 +60,10 @@ func (a *Account) instanceItem(of *thing) instanceItem {
 		item.Interfaces = append(item.Interfaces, interfaceItem{"eni-" + of.id, subnet, of.subnetAddresses[index].String()})
 	}
 	for _, one := range a.things {
-		if one.holder == of.id {
+		if one.holder == of.id && one.kind() == "eipalloc-" {
+			item.Public = one.address.String()
+		}
+		if one.holder == of.id && one.kind() == "vol-" {
 			item.Mappings = append(item.Mappings, mappingItem{one.device, one.id, "attached"})
 		}
 	}

@@ -190,6 +190,8 @@ func (a *Account) act(name, authorization string, asked parameters) (any, error)
 		do, known = actions()[name]
 	case balancingVersion:
 		do, known = balancingActions()[name]
+	case monitoringVersion:
+		do, known = monitoringActions()[name]
 	}
 	if !known || a.off(name) {
 		return nil, failed("InvalidAction", "The action %s is not valid for this web service", name)

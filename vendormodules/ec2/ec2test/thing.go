@@ -80,7 +80,10 @@ func (a *Account) pass(one *thing) {
 	if one.state == "terminated" {
 		for _, volume := range a.things {
 			if volume.holder == one.id {
-				volume.holder, volume.state = "", "available"
+				volume.holder = ""
+				if volume.kind() == "vol-" {
+					volume.state = "available"
+				}
 			}
 		}
 	}
