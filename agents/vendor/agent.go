@@ -64,6 +64,7 @@ type Agent struct {
 	ledger      *ledger
 	resources   map[string]*resourceRecord // copied to be changed, so that a pointer tells whether one has
 	commands    map[string]*commandState
+	located     index // the keys of the resources, by deployment
 	queues      map[string]*queue
 	quarantined map[string]vendormodules.Resource
 	copies      map[string]bool // the keys of those of the resources that are copies
@@ -109,6 +110,7 @@ func New(options Options) (*Agent, error) {
 		ledger:      newLedger(),
 		resources:   map[string]*resourceRecord{},
 		commands:    map[string]*commandState{},
+		located:     index{},
 		queues:      map[string]*queue{},
 		quarantined: map[string]vendormodules.Resource{},
 		copies:      map[string]bool{},

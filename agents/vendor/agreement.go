@@ -168,7 +168,7 @@ func (a *Agent) cancellable(
 		if performative == proto.RejectProposal {
 			return nil, refusalf(sla.RefusedState, "proposal %s is observed as agreement %s", record.ID, id)
 		}
-		if left := standing(a.resources, id, cancellation.Classes); len(left) > 0 {
+		if left := a.standing(record.Agreement, cancellation.Classes); len(left) > 0 {
 			refusal := refusalf(sla.RefusedState, "%s still stand under agreement %s", strings.Join(left, ", "), id)
 			refusal.Hint = "remove them first"
 			return nil, refusal

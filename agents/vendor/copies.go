@@ -49,6 +49,7 @@ func copyKey(kind descriptors.ResourceType, command string) string {
 // keep takes a record into memory. The caller holds the mutex, as for all that follows here but the last three.
 func (a *Agent) keep(record *resourceRecord) {
 	a.resources[record.Key] = record
+	a.located.add(record.Status.Ref.Deployment, record.Key)
 	if record.Status.Copy != nil {
 		a.copies[record.Key] = true
 	}
@@ -56,6 +57,9 @@ func (a *Agent) keep(record *resourceRecord) {
 
 // drop forgets a record.
 func (a *Agent) drop(key string) {
+	if record := a.resources[key]; record != nil {
+		a.located.remove(record.Status.Ref.Deployment, key)
+	}
 	delete(a.resources, key)
 	delete(a.copies, key)
 }

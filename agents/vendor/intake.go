@@ -193,8 +193,9 @@ func (a *Agent) advance(command *commandRecord, agreement *sla.Agreement) (admis
 		return admission{sequence: known.Sequence}, nil
 	case verb == proto.VerbCreate, verb == proto.VerbDelete:
 		// A delete may come before its create. What is remembered then makes that fail, should it still come.
-		a.resources[key] = a.newResource(command, agreement)
-		return admission{created: a.resources[key]}, nil
+		created := a.newResource(command, agreement)
+		a.keep(created)
+		return admission{created: created}, nil
 	}
 	return admission{}, refusalf(sla.RefusedNotFound, "%s has no %s %d", a.name, command.Command.Resource.Class, command.Command.Resource.Index)
 }

@@ -61,7 +61,9 @@ type ledger struct {
 	// they do not expire, and nothing new begins under them.
 	deciding map[string]struct{}
 	// successors are the proposals that take the place of an agreement, by the agreement.
-	successors map[string]map[string]struct{}
+	successors index
+	// deployments are the agreements by what they are for.
+	deployments index
 	// lapsed are the offers that ran out and may still be in the store.
 	lapsed []string
 }
@@ -80,7 +82,7 @@ type reply struct {
 func newLedger() *ledger {
 	return &ledger{
 		proposals: map[string]*proposalRecord{}, agreements: map[string]*proposalRecord{}, answered: map[round]reply{},
-		deciding: map[string]struct{}{}, successors: map[string]map[string]struct{}{},
+		deciding: map[string]struct{}{}, successors: index{}, deployments: index{},
 	}
 }
 
@@ -99,12 +101,10 @@ func (l *ledger) put(record *proposalRecord) {
 	l.proposals[record.ID] = record
 	if record.Agreement != nil {
 		l.agreements[record.Agreement.ID] = record
+		l.deployments.add(record.Agreement.Deployment, record.Agreement.ID)
 	}
 	for _, agreement := range record.Instead {
-		if l.successors[agreement] == nil {
-			l.successors[agreement] = map[string]struct{}{}
-		}
-		l.successors[agreement][record.ID] = struct{}{}
+		l.successors.add(agreement, record.ID)
 	}
 	l.count(record, 1)
 }
@@ -153,8 +153,9 @@ func (l *ledger) serving(
 		return nil, nil
 	}
 	agreements, uses = map[string]string{}, map[string]vendormodules.Usage{}
-	for id, record := range l.agreements {
-		if record.State != sla.ProposalObserved || record.Agreement.Deployment != deployment {
+	for id := range l.deployments[deployment] {
+		record := l.agreements[id]
+		if record.State != sla.ProposalObserved {
 			continue
 		}
 		for class := range record.Agreement.Classes {
@@ -181,13 +182,11 @@ func (l *ledger) drop(record *proposalRecord) {
 	l.count(record, -1)
 	delete(l.proposals, record.ID)
 	for _, agreement := range record.Instead {
-		delete(l.successors[agreement], record.ID)
-		if len(l.successors[agreement]) == 0 {
-			delete(l.successors, agreement)
-		}
+		l.successors.remove(agreement, record.ID)
 	}
 	if record.Agreement != nil {
 		delete(l.agreements, record.Agreement.ID)
+		l.deployments.remove(record.Agreement.Deployment, record.Agreement.ID)
 	}
 }
 
@@ -249,13 +248,15 @@ func (e *expiries) Pop() any {
 	return last
 }
 
-// standing are the resources that exist, or may, under an agreement, of some classes or of all. Copies outlive it.
-func standing(resources map[string]*resourceRecord, agreement string, classes []string) (names []string) {
-	for _, record := range resources {
+// standing are the resources that exist, or may, under an agreement, of some classes or of all. Copies outlive it. The
+// caller holds the mutex.
+func (a *Agent) standing(agreement *sla.Agreement, classes []string) (names []string) {
+	for key := range a.located[agreement.Deployment] {
+		record := a.resources[key]
 		if len(classes) > 0 && !slices.Contains(classes, record.Status.Ref.Class) {
 			continue
 		}
-		if record.Status.Copy == nil && record.Status.Agreement == agreement && record.Status.State != vendormodules.ResourceGone {
+		if record.Status.Copy == nil && record.Status.Agreement == agreement.ID && record.Status.State != vendormodules.ResourceGone {
 			names = append(names, record.Status.Name)
 		}
 	}

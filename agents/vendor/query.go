@@ -133,9 +133,18 @@ func (a *Agent) list(deployment string) []proto.ResourceStatus {
 	a.mutex.Lock()
 	defer a.mutex.Unlock()
 	resources := []proto.ResourceStatus{}
-	for _, record := range a.resources {
-		if record.Status.State != vendormodules.ResourceGone && (deployment == "" || record.Status.Ref.Deployment == deployment) {
+	add := func(record *resourceRecord) {
+		if record.Status.State != vendormodules.ResourceGone {
 			resources = append(resources, record.Status)
+		}
+	}
+	if deployment == "" {
+		for _, record := range a.resources {
+			add(record)
+		}
+	} else {
+		for key := range a.located[deployment] {
+			add(a.resources[key])
 		}
 	}
 	for _, resource := range a.quarantined {

@@ -18,16 +18,22 @@ const (
 	lookWithin = 30 * time.Second
 )
 
-// watcher looks at resources for everybody who waits for one: one listing serves all waiters, one look at the resource
-// itself a single one.
+// watcher looks at resources for everybody who waits for one: one listing serves all waiters, a look at each resource
+// itself a few of them.
 type watcher struct {
 	module vendormodules.Module
 	now    func() time.Time
 	wake   chan struct{}
 
+	// listed is how long the last listing was. Only run uses it.
+	listed int
+
 	mutex   sync.Mutex
 	waiters map[*waiting]struct{}
 }
+
+// aPage is how many resources clouds tell of in about one call: a listing takes as many calls as it has pages.
+const aPage = 100
 
 // waiting is somebody's wait for a resource to satisfy a condition.
 type waiting struct {
@@ -128,11 +134,12 @@ func (w *watcher) look(ctx context.Context) (changed bool) {
 	}
 	w.mutex.Unlock()
 	listed := map[string]vendormodules.Resource{}
-	if len(waiters) > 1 {
+	if len(waiters) > 1+w.listed/aPage {
 		listing, err := w.module.List(ctx)
 		if err != nil {
 			return false
 		}
+		w.listed = len(listing)
 		for _, resource := range listing {
 			listed[resource.ID] = resource
 		}
