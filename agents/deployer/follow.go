@@ -15,25 +15,32 @@ import (
 	"github.com/cloud-agency/agency/vendormodules"
 )
 
-// refreshEvery is the time between two looks at vendors for changes whose events were lost, and askWithin bounds one.
+// refreshEvery is the least time between two looks at vendors for changes whose events were lost, and askWithin bounds one
+// question. Looks take no more than one part in refreshShare of the time, however much there is to look at.
 const (
 	refreshEvery = 30 * time.Second
+	refreshShare = 10
 	askWithin    = 10 * time.Second
 )
 
+// refreshPause is the time until the next look after one that took so long.
+func refreshPause(took time.Duration) time.Duration { return max(refreshEvery, (refreshShare-1)*took) }
+
 // refresh asks the vendors of running deployments from time to time how their resources are, and forgets what is old.
 func (a *Agent) refresh(ctx context.Context) error {
-	ticker := time.NewTicker(refreshEvery)
-	defer ticker.Stop()
+	timer := time.NewTimer(refreshEvery)
+	defer timer.Stop()
 	for {
+		began := time.Now()
 		a.askVendors(ctx)
 		if err := a.forget(ctx); err != nil {
 			a.Log.Error("old records not deleted", zap.Error(err))
 		}
+		timer.Reset(refreshPause(time.Since(began)))
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-ticker.C:
+		case <-timer.C:
 		}
 	}
 }
