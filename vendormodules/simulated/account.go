@@ -11,6 +11,7 @@ import (
 
 	"github.com/cloud-agency/agency/descriptors"
 	"github.com/cloud-agency/agency/vendormodules"
+	"github.com/cloud-agency/agency/vendormodules/inert"
 	"github.com/cloud-agency/agency/vendormodules/services"
 )
 
@@ -31,8 +32,9 @@ type account struct {
 	holders map[string]int      // how many hold a volume or network
 	taken   map[netip.Addr]bool
 	used    vendormodules.Usage
-	leaving map[string]bool // ids of what was deleted; true once what it had was let go
-	changed map[string]bool // ids of what is not in the store as it is here
+	leaving map[string]bool        // ids of what was deleted; true once what it had was let go
+	changed map[string]bool        // ids of what is not in the store as it is here
+	disks   map[string]*inert.Disk // what resources hold, by id, which is nowhere else
 	ended   func(record *record)
 }
 
@@ -53,6 +55,7 @@ func newAccount(store services.Store, now func() time.Time) *account {
 		now:       now, writing: make(chan struct{}, 1),
 		records: map[string]*record{}, keys: map[string][]string{}, holders: map[string]int{},
 		taken: map[netip.Addr]bool{}, leaving: map[string]bool{}, changed: map[string]bool{},
+		disks: map[string]*inert.Disk{},
 	}
 }
 
@@ -131,6 +134,7 @@ func (a *account) pass(now time.Time) {
 
 func (a *account) free(gone *record) {
 	a.used = a.used.Plus(gone.Use.Times(-1))
+	delete(a.disks, gone.ID)
 	for _, id := range gone.held() {
 		a.release(id)
 	}

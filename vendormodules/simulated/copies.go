@@ -1,6 +1,7 @@
 package simulated
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -13,7 +14,7 @@ import (
 // imageSize is what the image of a machine takes of the storage: machines here have no disk to measure.
 const imageSize = 8 * quantity.GiB
 
-// Snapshot implements vendormodules.Snapshotter. There is nothing in it, as there is nothing on a volume here.
+// Snapshot implements vendormodules.Snapshotter.
 func (m *Module) Snapshot(ctx context.Context, request vendormodules.CopyRequest) (vendormodules.Resource, error) {
 	return m.copy(ctx, opSnapshot, request, func(source *record) descriptors.Class {
 		return descriptors.Class{Type: descriptors.Snapshot, Size: source.Use.Storage}
@@ -50,12 +51,16 @@ func (m *Module) copy(
 			return err
 		}
 		m.account.put(added)
+		m.account.copyDisk(source.ID, added.ID)
 		m.account.changed[added.ID] = true
 		made = added.resource(now)
 		return nil
 	})
 	return made, err
 }
+
+// origin is the copy that a request wants a resource to be made of; empty for none.
+func origin(request vendormodules.Request) string { return cmp.Or(request.Image, request.Snapshot) }
 
 // originate refuses a request for something made of what is not there, or does not fit.
 func (m *Module) originate(request vendormodules.Request, now time.Time) error {

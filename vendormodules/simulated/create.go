@@ -27,6 +27,7 @@ func (m *Module) Create(ctx context.Context, request vendormodules.Request) (ven
 			return err
 		}
 		m.account.put(added)
+		m.account.copyDisk(origin(request), added.ID)
 		m.account.changed[added.ID] = true
 		created = added.resource(now)
 		return nil

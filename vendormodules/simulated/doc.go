@@ -9,6 +9,9 @@
 // there were and how often the account was opened, never from the order in which calls about other things arrive: with
 // an injected clock equal seeds give equal histories, also of concurrent calls.
 //
+// Machines take files and give them back, and answer a few commands (package inert). What is in them is kept in memory,
+// and lost when the module is closed; all else outlives it.
+//
 // The account is kept in the Environment's store, one record a resource, and so outlives the agency, as a cloud does.
 // Nobody is ever to take it for real: every id begins with "sim-", every address is of 198.18.0.0/15, which RFC 2544
 // sets aside for measuring, every resource has a warning and every proposal a note.

@@ -34,6 +34,11 @@ const (
 	opSnapshot   operation = "snapshot"
 	opImage      operation = "image"
 	opResize     operation = "resize"
+	opExecute    operation = "execute"
+	opReadFiles  operation = "read-files"
+	opWriteFiles operation = "write-files"
+	opFlavors    operation = "flavors"
+	opImages     operation = "images"
 	// opAny stands for all operations that are not named.
 	opAny operation = "any"
 	// opBoot and opLife are no calls: what becomes of a resource by itself.
@@ -45,7 +50,8 @@ const (
 func operations() []operation {
 	return []operation{
 		opQuote, opCapacity, opCreate, opGet, opList, opDelete, opStart, opStop, opReboot, opAttach, opDetach, opSetTargets,
-		opMeasure, opConsole, opSnapshot, opImage, opResize, opAny,
+		opMeasure, opConsole, opSnapshot, opImage, opResize, opExecute, opReadFiles, opWriteFiles, opFlavors,
+		opImages, opAny,
 	}
 }
 

@@ -42,6 +42,9 @@ var (
 	_ vendormodules.Snapshotter = (*Module)(nil)
 	_ vendormodules.Imager      = (*Module)(nil)
 	_ vendormodules.Resizer     = (*Module)(nil)
+	_ vendormodules.Executor    = (*Module)(nil)
+	_ vendormodules.Files       = (*Module)(nil)
+	_ vendormodules.Catalogue   = (*Module)(nil)
 )
 
 // Module is an account of a cloud made of numbers. One module at a time may be open on a store.

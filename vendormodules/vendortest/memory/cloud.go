@@ -11,6 +11,7 @@ import (
 
 	"github.com/cloud-agency/agency/descriptors"
 	"github.com/cloud-agency/agency/vendormodules"
+	"github.com/cloud-agency/agency/vendormodules/inert"
 )
 
 // Cloud is one account. It outlives the modules that are opened on it, as an account does.
@@ -38,7 +39,7 @@ type record struct {
 	resource vendormodules.Resource
 	request  vendormodules.Request
 	mounts   map[string]string // by volume, of a machine
-	files    map[string]string // by path, of a machine or within a volume
+	disk     *inert.Disk
 	console  strings.Builder
 	targets  []vendormodules.Target
 	served   int
@@ -164,13 +165,13 @@ func (c *Cloud) add(request vendormodules.Request) (vendormodules.Resource, erro
 			return existing.resource, nil
 		}
 	}
-	files, err := c.origin(request)
+	disk, err := c.origin(request)
 	if err != nil {
 		return vendormodules.Resource{}, err
 	}
 	c.number++
 	added := &record{
-		request: request, mounts: map[string]string{}, files: files, looks: looksPerState,
+		request: request, mounts: map[string]string{}, disk: disk, looks: looksPerState,
 		targets: slices.Clone(request.Targets),
 		resource: vendormodules.Resource{
 			ID: fmt.Sprintf("r-%d", c.number), Key: request.Key, Name: request.Name, Type: request.Class.Type,
@@ -222,20 +223,13 @@ func (c *Cloud) interpret(machine *record, line string) {
 	case words[0] == "print":
 		fmt.Fprintln(&machine.console, strings.TrimPrefix(line, "print "))
 	case words[0] == "write" && len(words) == 3:
-		c.disk(machine, words[1])[words[1]] = words[2]
-	case words[0] == "show" && len(words) == 2:
-		fmt.Fprintln(&machine.console, c.disk(machine, words[1])[words[1]])
-	}
-}
-
-// disk is where a path of a machine is kept: on the volume mounted there, else on the machine.
-func (c *Cloud) disk(machine *record, path string) map[string]string {
-	for volume, mount := range machine.mounts {
-		if strings.HasPrefix(path, mount+"/") {
-			return c.records[volume].files
+		if err := c.tree(machine).Put(words[1], []byte(words[2])); err != nil {
+			fmt.Fprintln(&machine.console, err)
 		}
+	case words[0] == "show" && len(words) == 2:
+		content, _ := c.tree(machine).File(words[1])
+		fmt.Fprintln(&machine.console, string(content))
 	}
-	return machine.files
 }
 
 // remove begins the end of a resource. A volume that a machine still has is refused.

@@ -3,11 +3,11 @@ package memory
 import (
 	"context"
 	"fmt"
-	"maps"
 	"time"
 
 	"github.com/cloud-agency/agency/descriptors"
 	"github.com/cloud-agency/agency/vendormodules"
+	"github.com/cloud-agency/agency/vendormodules/inert"
 )
 
 // Snapshot implements vendormodules.Snapshotter.
@@ -38,7 +38,7 @@ func (m *Module) copy(
 		}
 		m.cloud.number++
 		copied := &record{
-			files: maps.Clone(source.files), looks: looksPerState,
+			disk: source.disk.Clone(), looks: looksPerState,
 			resource: vendormodules.Resource{
 				ID: fmt.Sprintf("r-%d", m.cloud.number), Key: request.Key, Name: request.Name, Type: kind, Tags: request.Tags,
 				State: vendormodules.ResourceCreating, Created: time.Now().UTC(), Size: source.request.Class.Size,
@@ -52,17 +52,17 @@ func (m *Module) copy(
 }
 
 // origin is what a new resource has from the start: what is on the snapshot or the image that it is made of.
-func (c *Cloud) origin(request vendormodules.Request) (map[string]string, error) {
+func (c *Cloud) origin(request vendormodules.Request) (*inert.Disk, error) {
 	id, kind := request.Snapshot, descriptors.Snapshot
 	if request.Image != "" {
 		id, kind = request.Image, descriptors.Image
 	}
 	if id == "" {
-		return map[string]string{}, nil
+		return &inert.Disk{}, nil
 	}
 	found, err := c.findType(id, kind)
 	if err != nil {
 		return nil, err
 	}
-	return maps.Clone(found.files), nil
+	return found.disk.Clone(), nil
 }

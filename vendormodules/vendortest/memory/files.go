@@ -1,26 +1,22 @@
 package memory
 
 import (
-	"archive/tar"
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"maps"
-	"path"
-	"slices"
-	"strings"
+	"time"
 
 	"github.com/cloud-agency/agency/descriptors"
 	"github.com/cloud-agency/agency/vendormodules"
+	"github.com/cloud-agency/agency/vendormodules/inert"
 )
 
-// Execute implements vendormodules.Executor for a few programs: "echo WORD...", "cat", "false" and "sleep", which lasts
-// until its context ends.
+// Execute implements vendormodules.Executor for the few programs that package inert has.
 func (m *Module) Execute(
 	ctx context.Context, id string, command vendormodules.Command, stdout, stderr io.Writer,
 ) (int, error) {
+	answers := inert.Machine{Sleep: sleep, Refusal: "it has nothing but " + inert.Programs}
 	err := m.cloud.call(ctx, "execute", func() error {
 		machine, err := m.cloud.findType(id, descriptors.Compute)
 		switch {
@@ -28,69 +24,36 @@ func (m *Module) Execute(
 			return err
 		case machine.resource.State != vendormodules.ResourceRunning:
 			return fmt.Errorf("machine %s is %s: %w", id, machine.resource.State, vendormodules.ErrConflict)
-		case len(command.Arguments) == 0:
-			return fmt.Errorf("no command: %w", vendormodules.ErrInvalid)
 		}
+		answers.Name, answers.Tree = machine.resource.Name, m.cloud.tree(machine)
 		return nil
 	})
 	if err != nil {
 		return 0, err
 	}
-	switch command.Arguments[0] {
-	case "echo":
-		_, err = fmt.Fprintln(stdout, strings.Join(command.Arguments[1:], " "))
-	case "cat":
-		if command.Input != nil {
-			_, err = io.Copy(stdout, command.Input)
-		}
-	case "false":
-		return 1, nil
-	case "sleep":
-		<-ctx.Done()
-		return 0, ctx.Err()
-	default:
-		_, err = fmt.Fprintf(stderr, "%s: not found\n", command.Arguments[0])
-		return 127, err
-	}
-	return 0, err
+	return answers.Run(ctx, command, stdout, stderr)
+}
+
+// sleep lasts until its context ends.
+func sleep(ctx context.Context, _ time.Duration) error {
+	<-ctx.Done()
+	return ctx.Err()
 }
 
 // ReadFiles implements vendormodules.Files.
 func (m *Module) ReadFiles(ctx context.Context, id, name string) (io.ReadCloser, error) {
-	var archive bytes.Buffer
+	var archive []byte
 	err := m.cloud.call(ctx, "read-files", func() error {
 		machine, err := m.cloud.findType(id, descriptors.Compute)
-		if err != nil {
-			return err
+		if err == nil {
+			archive, err = m.cloud.tree(machine).Pack(name)
 		}
-		name = path.Clean("/" + name)
-		files := maps.Clone(machine.files)
-		for volume := range machine.mounts {
-			maps.Copy(files, m.cloud.records[volume].files)
-		}
-		writer, found := tar.NewWriter(&archive), false
-		for _, file := range slices.Sorted(maps.Keys(files)) {
-			if file != name && !strings.HasPrefix(file, strings.TrimSuffix(name, "/")+"/") {
-				continue
-			}
-			found = true
-			header := &tar.Header{Typeflag: tar.TypeReg, Name: file, Size: int64(len(files[file])), Mode: 0o644}
-			if err := writer.WriteHeader(header); err != nil {
-				return err
-			}
-			if _, err := io.WriteString(writer, files[file]); err != nil {
-				return err
-			}
-		}
-		if !found {
-			return fmt.Errorf("%s on %s: %w", name, id, vendormodules.ErrNotFound)
-		}
-		return writer.Close()
+		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	return io.NopCloser(&archive), nil
+	return io.NopCloser(bytes.NewReader(archive)), nil
 }
 
 // WriteFiles implements vendormodules.Files.
@@ -100,21 +63,19 @@ func (m *Module) WriteFiles(ctx context.Context, id string, archive io.Reader) e
 		if err != nil {
 			return err
 		}
-		for reader := tar.NewReader(archive); ; {
-			header, err := reader.Next()
-			if errors.Is(err, io.EOF) {
-				return nil
-			}
-			if err != nil {
-				return fmt.Errorf("archive: %w: %w", err, vendormodules.ErrInvalid)
-			}
-			content, err := io.ReadAll(reader)
-			if err != nil {
-				return fmt.Errorf("archive: %w: %w", err, vendormodules.ErrInvalid)
-			}
-			if name := path.Clean("/" + header.Name); header.Typeflag == tar.TypeReg {
-				m.cloud.disk(machine, name)[name] = string(content)
-			}
+		read, err := inert.Read(archive)
+		if err != nil {
+			return err
 		}
+		return m.cloud.tree(machine).Unpack(read)
 	})
+}
+
+// tree is the files of a machine and of its volumes.
+func (c *Cloud) tree(machine *record) inert.Tree {
+	tree := inert.Tree{Root: machine.disk, Mounts: map[string]*inert.Disk{}}
+	for volume, mount := range machine.mounts {
+		tree.Mounts[mount] = c.records[volume].disk
+	}
+	return tree
 }
