@@ -86,7 +86,7 @@ func (h *house) start() error {
 	module := h.open(peer.Agency(), records)
 	agent, err := vendor.New(vendor.Options{
 		Peer: peer, Store: records, Module: module, Vault: services.NewVault(records, h.key, time.Now), Log: zap.NewNop(),
-		Directory: filepath.Join(h.directory, "work"), OfferValidity: h.validity,
+		Directory: filepath.Join(h.directory, "work"), OfferValidity: h.validity, Negotiation: vendor.Negotiation{Lowest: 0.7},
 	})
 	must(h.t, err)
 	done := make(chan error, 1)

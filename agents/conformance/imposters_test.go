@@ -46,6 +46,17 @@ func on(performative proto.Performative, spoil func(*imposter, proto.Message, ex
 	}}
 }
 
+// onCounter spoils the answers to counter-offers.
+func onCounter(spoil func(*imposter, *sla.Proposal)) spoiling {
+	return on(proto.CallForProposal, func(i *imposter, message proto.Message, forward exchange) proto.Message {
+		call, err := proto.Decode[descriptors.CallForProposals](message)
+		if err != nil || call.Counter == nil {
+			return forward(message)
+		}
+		return changed(forward(message), func(proposal *sla.Proposal) { spoil(i, proposal) })
+	})
+}
+
 // imposters are the ways in which a vendor agent may go wrong, each with the checks that must find out, after others that
 // it passes.
 var imposters = map[string]struct {
@@ -73,6 +84,31 @@ var imposters = map[string]struct {
 		}),
 		passes: []string{"a call is answered with a proposal"},
 		fails:  []string{"no capacity is offered twice"},
+	},
+	"asks for more each time": {
+		spoiling: onCounter(func(_ *imposter, proposal *sla.Proposal) {
+			for class, offer := range proposal.Offers {
+				offer.Unit.PerHour.Micros *= 2
+				proposal.Offers[class] = offer
+			}
+		}),
+		passes: []string{"another round gets another proposal"},
+		fails:  []string{"a counter-offer never makes an offer worse"},
+	},
+	"makes up a proposal each time it is asked": {
+		spoiling: onCounter(func(_ *imposter, proposal *sla.Proposal) { proposal.ID = ulid.Make().String() }),
+		passes:   []string{"the same call gets the same proposal"},
+		fails:    []string{"the same counter-offer is answered the same"},
+	},
+	"takes counter-offers for calls": {
+		spoiling: on(proto.CallForProposal, func(_ *imposter, message proto.Message, forward exchange) proto.Message {
+			return forward(changed(message, func(call *descriptors.CallForProposals) { call.Counter = nil }))
+		}),
+		passes: []string{"another round gets another proposal"},
+		fails: []string{
+			"a counter-offer never makes an offer worse", "only the proposal of the last round is accepted",
+			"a counter-offer to no proposal is refused",
+		},
 	},
 	"answers in another conversation": {
 		spoiling: on(proto.CallForProposal, func(_ *imposter, message proto.Message, forward exchange) proto.Message {

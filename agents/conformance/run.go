@@ -46,7 +46,7 @@ type check struct {
 
 func checks() []check {
 	return slices.Concat(
-		presenceChecks(), envelopeChecks(), roleChecks(), callChecks(), acceptanceChecks(), cancellationChecks(), admissionChecks(),
+		presenceChecks(), envelopeChecks(), roleChecks(), callChecks(), counterChecks(), acceptanceChecks(), cancellationChecks(), admissionChecks(),
 		commandChecks(), questionChecks(), secretChecks(), restartChecks(), eventChecks(), closingChecks(),
 	)
 }
