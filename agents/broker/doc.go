@@ -12,6 +12,13 @@
 // out or the person cancels, and it is undone: every leg that was not refused is cancelled, heard from or not. An attempt
 // that a crash interrupted is taken up at the next start where its record stands.
 //
+// # Negotiating
+//
+// Until a plan is taken a person may answer a proposal with a counter-offer. A round of that is written down before the
+// vendor is asked, and taken up again where a crash interrupted it; while it has no end no plan of the call is taken. The
+// answer takes the place of the proposal before in the call's record, with the plans that there are then, unless it is
+// worse, too late, or the call has been closed: then it is rejected.
+//
 // # Names
 //
 // A deployment's name belongs to one open call or standing deployment at a time. The name's record and the record of
