@@ -65,11 +65,14 @@ remember_network() {
   touch "$network/users/${home##*/}"
 }
 
+# drop_rules TOOL PATTERN: takes away the rules and chains that match.
+drop_rules() { "$1-save" | { grep -vE -- "$2" || true; } | "$1-restore"; }
+
 # forget_network PATTERN: takes away the rules and chains that match, and puts back what was noted when no engine is left.
 forget_network() {
   local network=${home%/*}/network
   [[ -e $network/users/${home##*/} ]] || return 0
-  iptables-save | grep -vE -- "$1" | iptables-restore
+  drop_rules iptables "$1"
   rm "$network/users/${home##*/}"
   [[ -z $(ls "$network/users") ]] || return 0
   iptables -P FORWARD "$(<"$network/policy")"

@@ -44,6 +44,8 @@ type configuration struct {
 	FlavorFamilies descriptors.Names `yaml:"flavor-families"`
 	// VolumeType as the cloud calls it, gp3 by default.
 	VolumeType string `yaml:"volume-type"`
+	// SSH lets the agency into machines, as root and with keys of its own, to run commands and to bring files.
+	SSH bool `yaml:"ssh"`
 	// Settle is how long after a create a listing may miss what was created; 30s by default.
 	Settle quantity.Duration `yaml:"settle"`
 	// Refresh is how long what the cloud sells is kept; 1h by default.

@@ -270,6 +270,11 @@ func (m *Module) userData(request vendormodules.Request, networks []cloudinit.Ne
 		wanted = append(wanted, volume.Volume+"="+device)
 		machine.Volumes = append(machine.Volumes, cloudinit.Volume{Mount: volume.Mount, Devices: devices(volume.Volume, device)})
 	}
+	if m.configuration.SSH {
+		if err := m.access.Admit(&machine); err != nil {
+			return nil, nil, fmt.Errorf("ec2: create machine %s: %w", request.Key, err)
+		}
+	}
 	data, err := machine.UserData(cloudinit.Limit{Size: userDataLimit})
 	if err == nil && data.Rest != nil {
 		err = fmt.Errorf("its commands and files do not fit the %d bytes of user data: %w", userDataLimit, vendormodules.ErrInvalid)

@@ -24,6 +24,7 @@ import (
 	"github.com/cloud-agency/agency/descriptors"
 	"github.com/cloud-agency/agency/vendormodules"
 	"github.com/cloud-agency/agency/vendormodules/catalogue"
+	"github.com/cloud-agency/agency/vendormodules/remote"
 	"github.com/cloud-agency/agency/vendormodules/services"
 )
 
@@ -73,6 +74,8 @@ type Module struct {
 	quotaClient   *servicequotas.Client
 	lacks         *lacks
 	closed        atomic.Bool
+	// access is the way into machines.
+	access *remote.Access
 
 	flavors  *catalogue.Cache[[]catalogue.Flavor]
 	images   *catalogue.Cache[[]catalogue.Image]
@@ -115,6 +118,7 @@ func New(node *yaml.Node, environment vendormodules.Environment) (*Module, error
 		environment.Now = time.Now
 	}
 	m := &Module{configuration: configuration, environment: environment, young: map[string]young{}, left: map[string]time.Time{}, sampled: map[string]sampledAt{}}
+	m.access = remote.Open(environment.Directory, remote.Shown(m.Get))
 	m.grouping = make(chan struct{}, 1)
 	m.unswept.Store(true)
 	if m.environment.Log == nil {
@@ -153,7 +157,6 @@ func (m *Module) Describe() vendormodules.Description {
 		Types: append([]descriptors.ResourceType(nil), m.configuration.Types...), Images: m.configuration.Images.Names(),
 		Isolation: true, CreateToken: true, Settle: m.configuration.Settle, Credentials: credentials,
 		Notes: []string{
-			"no execute and no files once a machine runs: there is no way into it but its own SSH server",
 			"commands and files of a machine must fit 16 KiB compressed, which is what the cloud takes",
 		},
 	}
@@ -171,6 +174,9 @@ func (m *Module) Describe() vendormodules.Description {
 		description.Notes = append(description.Notes,
 			fmt.Sprintf("prices are the configuration's: they are in %s, and the cloud tells its own in %s", said, currency))
 	}
+	if !m.configuration.SSH {
+		description.Notes = slices.Insert(description.Notes, 0, remote.Closed)
+	}
 	if !m.configuration.EnforceRules {
 		description.Notes = append(description.Notes, "no rules: machines are in the security groups that the configuration names")
 	}
@@ -186,6 +192,9 @@ func (m *Module) balances() bool {
 func (m *Module) Abilities() vendormodules.Abilities {
 	all := vendormodules.Abilities{
 		Power: m, Attacher: m, Meter: m, Console: m, Snapshotter: m, Imager: m, Resizer: m, Catalogue: m, Credentials: m,
+	}
+	if m.configuration.SSH {
+		all.Executor, all.Files = m.access, m.access
 	}
 	if m.balances() {
 		all.Balancer = m

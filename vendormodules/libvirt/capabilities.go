@@ -102,6 +102,9 @@ func (m *Module) Abilities() vendormodules.Abilities {
 	if m.credentialFields() != nil {
 		abilities.Credentials = m
 	}
+	if m.entered() {
+		abilities.Executor, abilities.Files = m.access, m.access
+	}
 	if m.lacks.has(attachCapability) {
 		abilities.Attacher = m
 	}

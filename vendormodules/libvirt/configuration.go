@@ -31,6 +31,9 @@ type configuration struct {
 	// reached from wherever the cloud's users are, as those of a bridge often are.
 	Network string `yaml:"network"`
 	Public  bool   `yaml:"public"`
+	// SSH lets the agency into machines, as root and with keys of its own, to run commands and to bring files. Its own host
+	// must reach their addresses.
+	SSH bool `yaml:"ssh"`
 	// Ranges that networks get theirs of, where the class says none.
 	Ranges netip.Prefix `yaml:"ranges"`
 	// Virtualization is kvm or qemu, which is emulated and much slower; by default kvm where the host has it, else qemu.

@@ -158,8 +158,10 @@ country: DE
 virtualization: qemu
 machine: pc
 kernels:
-  guest: {kernel: %s, initrd: %s, command-line: console=ttyS0 quiet}
+  guest: {kernel: %s, initrd: %s, disk: %s, command-line: console=ttyS0 quiet mitigations=off}
+disk: 48MiB
 ranges: 10.232.0.0/16
 stop-within: 30s
-`, uri, testbed(t, "NETWORK"), testbed(t, "KERNEL"), testbed(t, "INITRD"))
+ssh: true
+`, uri, testbed(t, "NETWORK"), testbed(t, "KERNEL"), testbed(t, "INITRD"), testbed(t, "DISK"))
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/cloud-agency/agency/descriptors"
 	"github.com/cloud-agency/agency/vendormodules"
 	"github.com/cloud-agency/agency/vendormodules/libvirt/link"
+	"github.com/cloud-agency/agency/vendormodules/remote"
 	"github.com/cloud-agency/agency/vendormodules/services"
 )
 
@@ -61,6 +62,8 @@ type Module struct {
 	directory string
 	hosts     []*host // in the order of their names
 	lacks     lacking
+	// access is the way into machines.
+	access *remote.Access
 
 	// busy lets one thing at a time happen to a key, and one search at a time for what must be free.
 	busy locks
@@ -88,6 +91,7 @@ func New(node *yaml.Node, environment vendormodules.Environment) (*Module, error
 		credentials: environment.Credentials, now: environment.Now, directory: environment.Directory,
 		tasks: newTasks(),
 	}
+	m.access = remote.Open(environment.Directory, remote.Shown(m.Get))
 	for _, name := range slices.Sorted(maps.Keys(configuration.Hosts)) {
 		address, err := link.ParseAddress(configuration.Hosts[name])
 		if err != nil {
@@ -116,6 +120,9 @@ func (m *Module) notes() []string {
 		"no rules: whoever reaches a machine's network reaches all of its ports",
 		"a machine finds a volume that is attached while it runs as /dev/disk/by-id/virtio-SERIAL, and mounts it itself",
 	)
+	if !m.entered() {
+		notes = append(notes, remote.Closed)
+	}
 	if len(m.hosts) == 1 {
 		notes = append(notes, "all machines share one host, so that none is apart from another")
 	} else {
@@ -123,6 +130,9 @@ func (m *Module) notes() []string {
 	}
 	return notes
 }
+
+// entered says whether the agency has a way into machines: they must be told of it.
+func (m *Module) entered() bool { return m.configuration.SSH && m.lacks.has(seedCapability) }
 
 // Close implements vendormodules.Module.
 func (m *Module) Close() error {

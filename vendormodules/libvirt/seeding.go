@@ -33,6 +33,11 @@ func (m *Module) planSeed(request vendormodules.Request, networks []network, poo
 		}
 		machine.Networks = append(machine.Networks, joined)
 	}
+	if m.configuration.SSH {
+		if err := m.access.Admit(&machine); err != nil {
+			return err
+		}
+	}
 	told, err := machine.UserData(cloudinit.Limit{})
 	if err != nil {
 		return err

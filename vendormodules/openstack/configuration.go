@@ -52,6 +52,9 @@ type configuration struct {
 	// NameServers that machines on the agency's networks ask.
 	NameServers []netip.Addr `yaml:"name-servers"`
 
+	// SSH lets the agency into machines, as root and with keys of its own, to run commands and to bring files.
+	SSH bool `yaml:"ssh"`
+
 	// BootVolume, if not zero, is the size of the volume that a machine boots from, and that goes with it.
 	BootVolume quantity.Bytes `yaml:"boot-volume"`
 	// VolumeType and BalancerProvider by the cloud's names.

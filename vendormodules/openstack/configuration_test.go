@@ -36,6 +36,18 @@ regoin: here
 	}
 }
 
+// TestAWayIntoMachinesIsAskedFor sees that machines are entered where the configuration says so alone.
+func TestAWayIntoMachinesIsAskedFor(t *testing.T) {
+	for more, wanted := range map[string]bool{"": false, ", ssh: true": true, ", ssh: true, types: [volume]": false} {
+		module, err := openstack.New(parsed(t, "{auth-url: http://127.0.0.1:5000/v3"+more+"}"), vendormodules.Environment{})
+		must(t, err)
+		abilities := vendormodules.AbilitiesOf(module)
+		if (abilities.Executor != nil) != wanted || (abilities.Files != nil) != wanted {
+			t.Errorf("with %q it has the abilities %+v", more, abilities)
+		}
+	}
+}
+
 // TestDescriptionFollowsTheConfiguration sees that what is not offered is not said to be there.
 func TestDescriptionFollowsTheConfiguration(t *testing.T) {
 	for configuration, wanted := range map[string]struct {

@@ -103,7 +103,7 @@ func (m *Module) serverOptions(ctx context.Context, s *session, request vendormo
 func (m *Module) boot(
 	ctx context.Context, s *session, request vendormodules.Request, options servers.CreateOpts, wired wiring,
 ) (*servers.Server, error) {
-	data, err := userData(request, wired.joined, wired.ports)
+	data, err := m.userData(request, wired.joined, wired.ports)
 	if err != nil {
 		return nil, err
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/cloud-agency/agency/descriptors/quantity"
 	"github.com/cloud-agency/agency/vendormodules"
 	"github.com/cloud-agency/agency/vendormodules/catalogue"
+	"github.com/cloud-agency/agency/vendormodules/remote"
 	agency "github.com/cloud-agency/agency/vendormodules/services"
 )
 
@@ -69,6 +70,8 @@ type Module struct {
 	// grouping is held by whoever changes security groups, or makes a port in one: a group of no use is deleted.
 	grouping chan struct{}
 	memory   memory
+	// access is the way into machines.
+	access *remote.Access
 }
 
 // How long what seldom changes at a cloud is remembered.
@@ -91,6 +94,7 @@ func New(node *yaml.Node, environment vendormodules.Environment) (*Module, error
 	m := &Module{
 		configuration: configuration, environment: environment, sessions: newSessions(), grouping: make(chan struct{}, 1),
 	}
+	m.access = remote.Open(environment.Directory, remote.Shown(m.Get))
 	keep := func(length time.Duration) catalogue.CacheOptions {
 		return catalogue.CacheOptions{Keep: length, Now: environment.Now}
 	}
@@ -108,11 +112,12 @@ func (m *Module) Describe() vendormodules.Description {
 		Kind: kindName, Version: version, Region: c.Region, Country: c.Country, Types: slices.Clone(c.Types),
 		Isolation: *c.SecurityGroups, Settle: settle,
 		Notes: []string{
-			"execute: a machine is reached by SSH, with the keys of its class",
-			"files: they are brought into a machine as it is created",
 			"machines that are to be apart are on different hosts as far as there are hosts",
 			"a snapshot is a volume of its own, and costs as much",
 		},
+	}
+	if !c.SSH {
+		description.Notes = append(description.Notes, remote.Closed)
 	}
 	if !*c.SecurityGroups {
 		description.Notes = append(description.Notes, "no rules: the cloud is said to have no security groups")
@@ -132,6 +137,9 @@ func (m *Module) Abilities() vendormodules.Abilities {
 	machines := m.configuration.offers(descriptors.Compute)
 	if machines {
 		all.Power, all.Console, all.Imager, all.Catalogue = m, m, m, m
+	}
+	if machines && m.configuration.SSH {
+		all.Executor, all.Files = m.access, m.access
 	}
 	if m.configuration.offers(descriptors.Volume) {
 		all.Snapshotter = m

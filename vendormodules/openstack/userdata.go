@@ -17,7 +17,7 @@ const userDataLimit = 65535
 const serial = 20
 
 // userData is what a machine reads when it boots first.
-func userData(request vendormodules.Request, joined []place, made []ports.Port) ([]byte, error) {
+func (m *Module) userData(request vendormodules.Request, joined []place, made []ports.Port) ([]byte, error) {
 	machine := cloudinit.Machine{Request: request}
 	for _, mount := range request.Volumes {
 		machine.Volumes = append(machine.Volumes, cloudinit.Volume{Mount: mount.Mount, Devices: []string{
@@ -35,6 +35,11 @@ func userData(request vendormodules.Request, joined []place, made []ports.Port) 
 			network.Address, _ = netip.ParseAddr(fixed[0].IPAddress)
 		}
 		machine.Networks = append(machine.Networks, network)
+	}
+	if m.configuration.SSH {
+		if err := m.access.Admit(&machine); err != nil {
+			return nil, err
+		}
 	}
 	data, err := machine.UserData(cloudinit.Limit{Size: userDataLimit, Encoded: true})
 	if err != nil {

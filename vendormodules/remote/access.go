@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"golang.org/x/crypto/ssh"
@@ -26,12 +28,15 @@ type Machine struct {
 	User string
 }
 
+// Closed is the note of a module whose configuration does not ask for a way into machines.
+const Closed = "no execute and no files once a machine runs: they go by SSH, if the configuration says ssh: true"
+
 // Find looks a machine up by the cloud's id. ErrNotFound where there is none, ErrConflict where it does not run.
 type Find func(ctx context.Context, id string) (Machine, error)
 
 // Access is the way into the machines of an account.
 type Access struct {
-	keys Keys
+	keys func() (Keys, error)
 	find Find
 }
 
@@ -41,7 +46,30 @@ var (
 )
 
 // New makes a way into the machines that find knows.
-func New(keys Keys, find Find) *Access { return &Access{keys, find} }
+func New(keys Keys, find Find) *Access {
+	return &Access{func() (Keys, error) { return keys, nil }, find}
+}
+
+// Open makes a way into the machines that find knows, with the keys that a module keeps in its directory. They are made at
+// the first use.
+func Open(directory string, find Find) *Access {
+	return &Access{func() (Keys, error) { return OpenKeys(filepath.Join(directory, "ssh.key")) }, find}
+}
+
+// Admit has a machine that is being made let the account in, and gives its SSH server a key that the account knows.
+func (a *Access) Admit(machine *cloudinit.Machine) error {
+	keys, err := a.keys()
+	if err != nil {
+		return err
+	}
+	login, err := keys.Login()
+	if err != nil {
+		return err
+	}
+	machine.RootKeys = append(machine.RootKeys, login)
+	machine.HostKey, err = keys.HostKey(machine.Request.Key)
+	return err
+}
 
 // handshake is how long a server may take to answer.
 const handshake = 15 * time.Second
@@ -70,21 +98,21 @@ func (a *Access) session(ctx context.Context, id string) (*session, error) {
 }
 
 func (a *Access) dial(ctx context.Context, machine Machine) (*ssh.Client, error) {
-	login, err := a.keys.signer("login")
+	keys, err := a.keys()
 	if err != nil {
 		return nil, err
 	}
-	host, err := a.keys.signer("host " + machine.Key)
+	login, err := keys.signer("login")
 	if err != nil {
 		return nil, err
 	}
-	dialer := net.Dialer{
-		Timeout:         handshake,
-		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 5 * time.Second, Count: 3},
-	}
-	connection, err := dialer.DialContext(ctx, "tcp", machine.Address)
+	host, err := keys.signer("host " + machine.Key)
 	if err != nil {
-		return nil, cmp.Or(ctx.Err(), fmt.Errorf("%w: %w", err, vendormodules.ErrTransient))
+		return nil, err
+	}
+	connection, err := connect(ctx, machine.Address)
+	if err != nil {
+		return nil, err
 	}
 	release := context.AfterFunc(ctx, func() { connection.Close() })
 	defer release()
@@ -110,6 +138,41 @@ func (a *Access) dial(ctx context.Context, machine Machine) (*ssh.Client, error)
 		return nil, cmp.Or(ctx.Err(), refused(err))
 	}
 	return ssh.NewClient(secured, channels, requests), nil
+}
+
+// A machine that has just begun to run has no server yet: patience is how long it is waited for, and retryEvery how often
+// it is looked for meanwhile.
+const (
+	patience   = time.Minute
+	retryEvery = 500 * time.Millisecond
+)
+
+// connect reaches the server of a machine.
+func connect(ctx context.Context, address string) (net.Conn, error) {
+	dialer := net.Dialer{
+		Timeout:         handshake,
+		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 5 * time.Second, Count: 3},
+	}
+	within, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	ticker := time.NewTicker(retryEvery)
+	defer ticker.Stop()
+	for {
+		connection, err := dialer.DialContext(within, "tcp", address)
+		switch {
+		case err == nil:
+			return connection, nil
+		case ctx.Err() != nil:
+			return nil, ctx.Err()
+		case !errors.Is(err, syscall.ECONNREFUSED) && !errors.Is(err, syscall.EHOSTUNREACH):
+			return nil, fmt.Errorf("%w: %w", err, vendormodules.ErrTransient)
+		}
+		select {
+		case <-ticker.C:
+		case <-within.Done():
+			return nil, cmp.Or(ctx.Err(), fmt.Errorf("%w: %w", err, vendormodules.ErrTransient))
+		}
+	}
 }
 
 // refused maps the error of a handshake.
