@@ -31,6 +31,8 @@ type Change struct {
 	Classes []string `json:"classes,omitempty"`
 	// Undo goes back to the descriptor before, whose agreements still stand; the submission's application is not read.
 	Undo bool `json:"undo,omitempty"`
+	// Uploads are what classes' files come from after an undo, by class (broker to client).
+	Uploads map[string]string `json:"uploads,omitempty"`
 }
 
 // Offers are all that came of a call (inform, broker to client).

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -43,6 +44,7 @@ func (a *Agent) openChange(ctx context.Context, content proto.Submission, comman
 	if content.Change.Undo {
 		content.Change.Classes = nil // of what was agreed on nothing is asked for anew
 		content.Application, content.Uploads, err = a.before(ctx, &from)
+		content.Change.Uploads = content.Uploads
 	} else {
 		content.Change.Classes, err = a.uncovered(ctx, from, content.Application)
 	}
@@ -264,6 +266,7 @@ func whole(offers proto.Offers, from ground, stay bool, now time.Time) (descript
 				if !refused {
 					refusal = refusalf(sla.RefusedUnavailable, "", "%s offers nothing new", vendor)
 				}
+				refusal.Message = strings.TrimPrefix(refusal.Message, name+": ") // a summary names the classes
 				proposal.Refusals[name] = refusal
 			}
 		}

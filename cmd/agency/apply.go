@@ -1,7 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/cloud-agency/agency/agents/client"
 	"github.com/cloud-agency/agency/cmd/agency/present"
@@ -195,7 +199,7 @@ func (a *applying) change(ctx context.Context, standing proto.DeploymentStatus) 
 	if a.Undo {
 		plan.found = difference.Between(difference.Standing{
 			Application: agreedApplication(ctx, a.agency, standing, offers.Application), Deployment: standing.Descriptor, Counts: standing.Counts,
-		}, difference.Wanted{Application: offers.Application})
+		}, difference.Wanted{Application: offers.Application, Uploads: offers.Change.Uploads})
 		what = "these changes to " + a.name + ", back to what it was"
 	}
 	if err := a.showPlan(plan); err != nil {
@@ -259,7 +263,24 @@ func (a *applying) negotiate(ctx context.Context, agreed descriptors.Deployment)
 	if err != nil {
 		return offers, err
 	}
-	return offers, infeasible(offers)
+	return offers, unchangeable(offers)
+}
+
+// unchangeable is the error of a call for a change that no plan could be made of. Nobody has been shown the bids, so it
+// says why also of the vendors that offer nothing and serve nothing yet, which are in none of the obstacles.
+func unchangeable(offers proto.Offers) error {
+	if len(offers.Plans) > 0 {
+		return nil
+	}
+	failure := obstructed(offers)
+	for _, vendor := range slices.Sorted(maps.Keys(offers.Refusals)) {
+		if slices.ContainsFunc(offers.Obstacles, func(one proto.Obstacle) bool { return one.Vendor == vendor }) {
+			continue
+		}
+		failure.Message += fmt.Sprintf("; %s refused: %s", vendor, strongest(rootReasons(offers, offers.Refusals[vendor])))
+		failure.Hint = cmp.Or(failure.Hint, offers.Refusals[vendor].Hint)
+	}
+	return failure
 }
 
 // showPlan works the changes out and shows them.

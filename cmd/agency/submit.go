@@ -111,6 +111,11 @@ func infeasible(offers proto.Offers) error {
 	if len(offers.Plans) > 0 {
 		return nil
 	}
+	return obstructed(offers)
+}
+
+// obstructed says why no plan could be made of a call.
+func obstructed(offers proto.Offers) *client.Error {
 	reason := "no plan serves every class"
 	hint := ""
 	for _, obstacle := range offers.Obstacles {
