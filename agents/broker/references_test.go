@@ -23,7 +23,7 @@ func TestWhatADeploymentRefersToIsKept(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer records.Close() //nolint:errcheck // nothing was promised
+	defer records.Close()
 	agent := newAgent(Options{Store: records, Log: zap.NewNop(), Now: func() time.Time { return old.AddDate(1, 0, 0) }}, nil)
 	books := agent.books
 	call := func(id, base, change string, taken, stands bool) []services.Change {

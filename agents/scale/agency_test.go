@@ -53,6 +53,8 @@ type agency struct {
 
 	mutex sync.Mutex
 	steps [3][]time.Duration // to submit, accept, deploy, of each application
+	// unanswered is how often no vendor answered a call in time.
+	unanswered int
 
 	closers []func() error // last made, first closed
 	cancel  context.CancelFunc

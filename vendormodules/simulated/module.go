@@ -140,8 +140,11 @@ func (m *Module) attempt(ctx context.Context, name operation, subject string, wo
 	if err != nil {
 		return err
 	}
-	if err := m.account.save(ctx, m.store); err != nil {
-		return err
+	// A price shows nothing of what exists, and need not wait until that is written down.
+	if name != opQuote && name != opCapacity {
+		if err := m.account.save(ctx, m.store); err != nil {
+			return err
+		}
 	}
 	if decided.lost {
 		if err := m.pause(ctx, decided.lostAfter); err != nil {
