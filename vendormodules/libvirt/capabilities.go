@@ -65,10 +65,6 @@ func (h *host) probe(ctx context.Context, lacks lacking) error {
 		{backupCapability, "virDomainBackupBegin", func(daemon *libvirt.Libvirt) error {
 			return daemon.DomainBackupBegin(nothing, "<domainbackup/>", nil, 0)
 		}},
-		{filterCapability, "virNWFilterLookupByName", func(daemon *libvirt.Libvirt) error {
-			_, err := daemon.NwfilterLookupByName("no-such-filter")
-			return err
-		}},
 	} {
 		var answer libvirt.Error
 		if err := h.call(ctx, one.call); err != nil && !errors.As(err, &answer) {
@@ -88,7 +84,6 @@ const (
 	growCapability    = "larger volumes"
 	backupCapability  = "copies without a pause"
 	seedCapability    = "user data"
-	filterCapability  = "rules"
 )
 
 func (l lacking) has(capability string) bool { return l[capability] == "" }

@@ -5,8 +5,11 @@ package libvirt_test
 import (
 	"context"
 	"fmt"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -18,6 +21,7 @@ import (
 	"github.com/cloud-agency/agency/vendormodules"
 	"github.com/cloud-agency/agency/vendormodules/libvirt"
 	"github.com/cloud-agency/agency/vendormodules/libvirt/link"
+	"github.com/cloud-agency/agency/vendormodules/services"
 	"github.com/cloud-agency/agency/vendormodules/vendortest"
 )
 
@@ -75,13 +79,13 @@ func size(t *testing.T, uri, id string) (has vendormodules.Usage) {
 }
 
 // open makes a module of a configuration, without what the driver lacks.
-func open(t testing.TB, configuration string) *libvirt.Module {
+func open(t testing.TB, configuration string, credentials services.Credentials) *libvirt.Module {
 	t.Helper()
 	var node yaml.Node
 	if err := yaml.Unmarshal([]byte(configuration), &node); err != nil {
 		t.Fatal(err)
 	}
-	environment := vendormodules.Environment{Vendor: "home", Agency: agencyID, Directory: t.TempDir(), Now: time.Now}
+	environment := vendormodules.Environment{Vendor: "home", Agency: agencyID, Directory: t.TempDir(), Credentials: credentials, Now: time.Now}
 	module, err := libvirt.Open(context.Background(), &node, environment)
 	if err != nil {
 		t.Fatal(err)
@@ -110,7 +114,7 @@ func TestConformanceOfTestDriver(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tested := provider(uri, "default-pool", fmt.Sprintf("{hosts: {local: %q}, pool: default-pool, country: DE, stop-within: 1s}", uri))
+	tested := provider(uri, "default-pool", nil, fmt.Sprintf("{hosts: {local: %q}, pool: default-pool, country: DE, stop-within: 1s}", uri))
 	tested.Against, tested.Record = "libvirt's test driver", "conformance-test-driver.json"
 	tested.Unproven = map[string]string{
 		"ranges": "the driver makes up addresses, also beyond a network's range",
@@ -119,13 +123,13 @@ func TestConformanceOfTestDriver(t *testing.T) {
 	vendortest.Run(t, tested)
 }
 
-func provider(uri, pool, configuration string) vendortest.Provider {
+func provider(uri, pool string, credentials services.Credentials, configuration string) vendortest.Provider {
 	return vendortest.Provider{
 		Agency: agencyID,
 		Account: func(t *testing.T) vendortest.Account {
 			before := count(t, uri, pool)
 			return vendortest.Account{
-				Open:    func(t *testing.T) vendormodules.Module { return open(t, configuration) },
+				Open:    func(t *testing.T) vendormodules.Module { return open(t, configuration, credentials) },
 				Listing: func(t *testing.T) int { return count(t, uri, pool) - before },
 				Machine: func(t *testing.T, id string) vendormodules.Usage { return size(t, uri, id) },
 			}
@@ -139,13 +143,38 @@ func provider(uri, pool, configuration string) vendortest.Provider {
 	}
 }
 
-// TestConformanceOfQEMU runs the suite on virtual machines that boot, emulated.
+// TestConformanceOfQEMU runs the suite on virtual machines that boot, emulated, at a daemon that is reached by TLS.
 func TestConformanceOfQEMU(t *testing.T) {
-	uri := "qemu:///system?socket=" + testbed(t, "SOCKET")
-	tested := provider(uri, "default", machines(t, uri))
+	keys := &keyring{directory: testbed(t, "TLS")}
+	tested := provider("qemu:///system?socket="+testbed(t, "SOCKET"), "default", keys,
+		machines(t, "qemu+tls://127.0.0.1:"+testbed(t, "TLS_PORT")+"/system"))
+	tested.Credential = func(_ *testing.T, takes bool) { keys.stranger.Store(!takes) }
 	tested.Against, tested.Record = "libvirt 9.0 with QEMU 7.2", "conformance-qemu.json"
 	tested.Wait, tested.Scripts = 3*time.Minute, vendortest.ShellScripts()
 	vendortest.Run(t, tested)
+}
+
+// keyring has the testbed's client's credential, or that of a stranger whom the daemon does not know.
+type keyring struct {
+	directory string
+	stranger  atomic.Bool
+}
+
+// Credential implements services.Credentials.
+func (k *keyring) Credential(context.Context, services.Scope) (services.Credential, error) {
+	who := "client"
+	if k.stranger.Load() {
+		who = "stranger"
+	}
+	credential := services.Credential{}
+	for field, file := range map[string]string{"key": who + ".key", "certificate": who + ".pem", "authority": "authority.pem"} {
+		content, err := os.ReadFile(filepath.Join(k.directory, file))
+		if err != nil {
+			return nil, err
+		}
+		credential[field] = services.NewSecret(string(content))
+	}
+	return credential, nil
 }
 
 // machines is a configuration for the testbed's guest.

@@ -74,8 +74,8 @@ func (m *Module) identity(ctx context.Context, address link.Address, scope servi
 	}, nil
 }
 
-// CheckCredential implements vendormodules.CredentialChecker. It connects anew to each host and sees whether it may
-// change anything there.
+// CheckCredential implements vendormodules.CredentialChecker. It connects anew to each host, and sees whether what the
+// configuration names is there and whether it may change anything.
 func (m *Module) CheckCredential(ctx context.Context, scope services.Scope) error {
 	var all error
 	for _, one := range m.hosts {
@@ -92,6 +92,13 @@ func (m *Module) checkHost(ctx context.Context, where *host, scope services.Scop
 	})
 	defer trial.Close()
 	return trial.Call(ctx, func(daemon *libvirt.Libvirt) error {
+		network, err := daemon.NetworkLookupByName(m.configuration.Network)
+		if err != nil {
+			return fmt.Errorf("network %s: %w", m.configuration.Network, err)
+		}
+		if active, err := daemon.NetworkIsActive(network); err != nil || active == 0 {
+			return errors.Join(err, fmt.Errorf("network %s is not started: %w", m.configuration.Network, vendormodules.ErrConflict))
+		}
 		pool, err := daemon.StoragePoolLookupByName(where.pool)
 		if err != nil {
 			return fmt.Errorf("storage pool %s: %w", where.pool, err)

@@ -70,9 +70,9 @@ type blueprint struct {
 	// root and seed are paths of the machine's own disks; empty for none.
 	root, seed string
 	volumes    []attachment
-	// networks are libvirt's by name; filters keep out what no rule lets in.
+	// networks are libvirt's by name. On the first, which all share, machines see none of the others if they are apart.
 	networks []string
-	filter   string
+	apart    bool
 	console  string
 }
 
@@ -132,8 +132,8 @@ func (b blueprint) devices() *libvirtxml.DomainDeviceList {
 			Model:  &libvirtxml.DomainInterfaceModel{Type: "virtio"},
 			Source: &libvirtxml.DomainInterfaceSource{Network: &libvirtxml.DomainInterfaceSourceNetwork{Network: name}},
 		}
-		if b.filter != "" {
-			card.FilterRef = &libvirtxml.DomainInterfaceFilterRef{Filter: b.filter}
+		if index == 0 && b.apart {
+			card.PortOptions = &libvirtxml.DomainInterfacePortOptions{Isolated: "yes"}
 		}
 		devices.Interfaces = append(devices.Interfaces, card)
 	}

@@ -23,7 +23,7 @@ const patience = 4 * time.Minute
 // finds what the first wrote. Both power off when they are asked to.
 func TestADiskMovesBetweenMachines(t *testing.T) {
 	uri := "qemu:///system?socket=" + testbed(t, "SOCKET")
-	module := open(t, machines(t, uri))
+	module := open(t, machines(t, uri), nil)
 	defer module.Close()
 	disk := create(t, module, "disk", descriptors.Class{Type: descriptors.Volume, Size: 64 * quantity.MiB})
 	const wait = "until [ -e /dev/vdb ]; do sleep 1; done; mkdir -p /mnt/disk; "
@@ -37,15 +37,36 @@ func TestADiskMovesBetweenMachines(t *testing.T) {
 	}
 }
 
+// TestMachinesAreApart sees that machines reach each other on a network of theirs, and not on the one that all are on.
+func TestMachinesAreApart(t *testing.T) {
+	module := open(t, machines(t, "qemu:///system?socket="+testbed(t, "SOCKET")), nil)
+	defer module.Close()
+	network := create(t, module, "network", descriptors.Class{Type: descriptors.Network, Private: true})
+	one, other := create(t, module, "one", guest("exec sleep 86400"), network), create(t, module, "other", guest("exec sleep 86400"), network)
+	for _, address := range until(t, module, other, vendormodules.ResourceRunning).Addresses {
+		var printed strings.Builder
+		ping := vendormodules.Command{Arguments: []string{"ping", "-c", "2", "-W", "5", address.Address}}
+		exit, err := vendormodules.AbilitiesOf(module).Executor.Execute(t.Context(), one, ping, &printed, &printed)
+		if err != nil || (exit == 0) != (address.Network == network) {
+			t.Errorf("%s at %s: ping ends with %d (%v): %s", other, address.Address, exit, err, &printed)
+		}
+	}
+	for _, id := range []string{one, other, network} {
+		if err := module.Delete(t.Context(), id); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func guest(run string) descriptors.Class {
 	return descriptors.Class{Type: descriptors.Compute, Image: "guest", Cores: 1, Memory: 160 * quantity.MiB, Run: []string{run}}
 }
 
 // create makes a resource and waits until it runs.
-func create(t *testing.T, module *libvirt.Module, name string, class descriptors.Class) string {
+func create(t *testing.T, module *libvirt.Module, name string, class descriptors.Class, networks ...string) string {
 	t.Helper()
 	made, err := module.Create(t.Context(), vendormodules.Request{
-		Key: fmt.Sprintf("moved-%s-%d", name, time.Now().UnixNano()), Name: name, Class: class,
+		Key: fmt.Sprintf("moved-%s-%d", name, time.Now().UnixNano()), Name: name, Class: class, Networks: networks,
 		Tags: vendormodules.Tags{Agency: agencyID, Deployment: "moved", Class: name, Agreement: "agreement-1"},
 	})
 	if err != nil {

@@ -107,7 +107,7 @@ func (m *Module) Describe() vendormodules.Description {
 	c := m.configuration
 	return vendormodules.Description{
 		Kind: kindName, Version: version, Region: c.Region, Country: c.Country, Types: slices.Clone(c.Types),
-		Images: c.imageNames(), Isolation: true, Credentials: m.credentialFields(),
+		Images: c.imageNames(), Isolation: !c.Public, Credentials: m.credentialFields(),
 		// Names are unique at one host; of several hosts each could have one.
 		CreateToken: len(m.hosts) == 1,
 		Notes:       m.notes(),

@@ -43,7 +43,7 @@ func (m *Module) plan(ctx context.Context, where *host, of label, request vendor
 	if err != nil {
 		return plan, err
 	}
-	plan.networks = []string{m.configuration.Network}
+	plan.networks, plan.apart = []string{m.configuration.Network}, !m.configuration.Public
 	for _, one := range networks {
 		plan.networks = append(plan.networks, one.network.Name)
 	}
