@@ -120,8 +120,13 @@ func (i Images) unknown(name, architecture string, images []Image) error {
 			offered = append(offered, one.Name)
 		}
 	}
+	alias, configured := i.Aliases[name]
+	offered = slices.DeleteFunc(offered, func(one string) bool { return one == name })
 	slices.Sort(offered)
 	refusal := Unsupported("image", name, slices.Compact(offered))
+	if configured {
+		refusal.Message = fmt.Sprintf("no image %q here, which the vendor's configuration has in the place of %q", alias, name)
+	}
 	if most > 0 && !strings.HasPrefix(refusal.Hint, "the nearest") {
 		refusal.Hint = fmt.Sprintf("the nearest is %q", best)
 	}

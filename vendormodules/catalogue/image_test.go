@@ -76,6 +76,10 @@ func TestUnknownImagesAreRefusedWithTheNearest(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "not there for arm64") {
 		t.Errorf("of another architecture: %v", err)
 	}
+	_, err = catalogue.Images{Aliases: map[string]string{"kv-store": "gone"}}.Resolve(descriptors.Class{Image: "kv-store"}, shelf())
+	if err == nil || !strings.Contains(err.Error(), `no image "gone" here`) || strings.Contains(err.Error(), `nearest is "kv-store"`) {
+		t.Errorf("of an alias that leads nowhere: %v", err)
+	}
 	if _, err = (catalogue.Images{}).Resolve(descriptors.Class{}, shelf()); err == nil {
 		t.Error("a class without an image finds one where there is no default")
 	}

@@ -162,7 +162,8 @@ func (c *configuration) imageNames() []string {
 
 // kernel that serves a class; false where it wants an image with a disk.
 func (c *configuration) kernel(class descriptors.Class) (kernel, bool, error) {
-	found, has := c.Kernels[cmp.Or(class.Image, c.Default)]
+	name := cmp.Or(class.Image, c.Default)
+	found, has := c.Kernels[cmp.Or(c.Aliases[name], name)]
 	if has && class.Architecture != "" && cmp.Or(found.Architecture, descriptors.DefaultArchitecture) != class.Architecture {
 		return kernel{}, true, fmt.Errorf("image %q is not there for %s", class.Image, class.Architecture)
 	}
