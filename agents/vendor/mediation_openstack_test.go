@@ -225,34 +225,13 @@ func missing(err error) (bool, error) {
 
 // TestMediationOfOpenStack prints what it costs to go through the agency rather than to OpenStack directly.
 func TestMediationOfOpenStack(t *testing.T) {
-	figures := &sheet{t: t, cloud: "openstack", figures: map[string]map[string]*figure{}}
-	machine := descriptors.Class{Type: descriptors.Compute, Image: "tiny", Cores: 1, Count: exactly(1)}
-	balancer := descriptors.Class{Type: descriptors.LoadBalancer, Targets: "web", Listen: 8080}
-	lines := map[string]*wire{}
-	for _, name := range ways[:3] {
-		lines[name] = &wire{base: http.DefaultTransport}
+	mediated := mediation{
+		cloud: "openstack", open: openStackModule,
+		machine:  descriptors.Class{Type: descriptors.Compute, Image: "tiny", Cores: 1, Count: exactly(1)},
+		balancer: descriptors.Class{Type: descriptors.LoadBalancer, Targets: "web", Listen: 8080},
+		direct:   func(t *testing.T, line http.RoundTripper) way { return newDirect(t, line).way() },
 	}
-	module := openStackModule(t, "mediation", lines["module"])
-	defer func() { must(t, module.Close()) }()
-	h := newHouse(t, func(h *house) {
-		h.open = func(agency string) vendormodules.Module { return openStackModule(t, agency, lines["agency"]) }
-	})
-	classes := map[string]descriptors.Class{"web": machine, "front": balancer}
-	agreement := h.agree(classes)
-	all := map[string]way{
-		"sdk": newDirect(t, lines["sdk"]).way(), "module": byModule(t, module, machine, balancer),
-		"agency": throughAgency(h, agreement, classes),
-	}
-	for number := range *runs {
-		for _, name := range ways[:3] {
-			figures.live(name, all[name], lines[name], number)
-		}
-	}
-	libcloud(t, figures, "openstack")
-	figures.print()
-	for _, name := range ways[:3] {
-		fmt.Printf("openstack by %s: %d requests, %d logins\n", name, lines[name].requests.Load(), lines[name].logins.Load())
-	}
+	mediated.measure(t, func(figures *sheet) { libcloud(t, figures, "openstack") })
 }
 
 // libcloud measures the same operations by Debian's python3-libcloud, in the same run.

@@ -45,7 +45,7 @@ type wire struct {
 func (w *wire) RoundTrip(request *http.Request) (*http.Response, error) {
 	w.requests.Add(1)
 	w.sent.Add(max(request.ContentLength, 0) + headerBytes(request.Header) + int64(len(request.URL.RequestURI())))
-	if strings.HasSuffix(request.URL.Path, "/auth/tokens") && request.Method == http.MethodPost {
+	if strings.HasSuffix(request.URL.Path, "/auth/tokens") && request.Method == http.MethodPost { // Keystone's
 		w.logins.Add(1)
 	}
 	response, err := w.base.RoundTrip(request)
@@ -188,6 +188,55 @@ func (s *sheet) print() {
 }
 
 func milliseconds(length time.Duration) float64 { return float64(length.Microseconds()) / 1000 }
+
+// mediation is a cloud whose operations are measured by its SDK, by its module and through the agency, in one run.
+type mediation struct {
+	cloud string
+	// open makes a module for an agency; what it sends goes over the line where its SDK speaks HTTP.
+	open              func(t testing.TB, agency string, line http.RoundTripper) vendormodules.Module
+	direct            func(t *testing.T, line http.RoundTripper) way
+	machine, balancer descriptors.Class // no balancer if it has no type
+}
+
+// measure goes through all operations one way after the other, again and again, and prints the figures. More adds those of
+// yet another library.
+func (m mediation) measure(t *testing.T, more func(*sheet)) {
+	figures := &sheet{t: t, cloud: m.cloud, figures: map[string]map[string]*figure{}}
+	lines := map[string]*wire{}
+	for _, name := range ways[:3] {
+		lines[name] = &wire{base: http.DefaultTransport}
+	}
+	module := m.open(t, "mediation", lines["module"])
+	defer func() { must(t, module.Close()) }()
+	h := newHouse(t, func(h *house) {
+		h.open = func(agency string) vendormodules.Module { return m.open(t, agency, lines["agency"]) }
+	})
+	classes := map[string]descriptors.Class{"web": m.machine}
+	if m.balancer.Type != "" {
+		classes["front"] = m.balancer
+	}
+	agreement := h.agree(classes)
+	all := map[string]way{
+		"sdk": m.direct(t, lines["sdk"]), "module": byModule(t, module, m.machine, m.balancer),
+		"agency": throughAgency(h, agreement, classes),
+	}
+	for number := range *runs {
+		for _, name := range ways[:3] {
+			figures.live(name, all[name], lines[name], number)
+		}
+	}
+	more(figures)
+	figures.print()
+	for _, name := range ways[:3] {
+		if requests := lines[name].requests.Load(); requests > 0 {
+			fmt.Printf("%s by %s: %d requests", m.cloud, name, requests)
+			if logins := lines[name].logins.Load(); logins > 0 {
+				fmt.Printf(", %d logins", logins)
+			}
+			fmt.Println()
+		}
+	}
+}
 
 // byModule does things by a module, without an agent.
 func byModule(t *testing.T, module vendormodules.Module, machine, balancer descriptors.Class) way {
