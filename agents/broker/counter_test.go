@@ -138,7 +138,11 @@ func TestWhatIsNoBetterProposalLeavesTheOneBefore(t *testing.T) {
 		}, proto.RoundSilent, sla.RefusedUnavailable},
 	} {
 		t.Run(name, func(t *testing.T) {
-			a, _, _ := twoVendors(t, broker.Options{ReplyWithin: 300 * time.Millisecond}, countered(test.answer), nil)
+			var options broker.Options
+			if test.state == proto.RoundSilent {
+				options.ReplyWithin = time.Second
+			}
+			a, _, _ := twoVendors(t, options, countered(test.answer), nil)
 			before := a.submit("webshop")
 			after := decoded[proto.Offers](t, a.do(countering("webshop", "athens", "web", 6000)))
 			round := lastRound(t, after, test.state)
@@ -270,7 +274,7 @@ func TestARoundIsTakenUpAfterACrash(t *testing.T) {
 
 func TestALateAnswerIsDropped(t *testing.T) {
 	asked, let := make(chan struct{}, 1), make(chan struct{})
-	a, athens, _ := twoVendors(t, broker.Options{ReplyWithin: 300 * time.Millisecond}, considering(asked, let), nil)
+	a, athens, _ := twoVendors(t, broker.Options{ReplyWithin: time.Second}, considering(asked, let), nil)
 	before := a.submit("webshop")
 	after := decoded[proto.Offers](t, a.do(countering("webshop", "athens", "web", 6000)))
 	close(let)

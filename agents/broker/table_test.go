@@ -37,6 +37,9 @@ func newTable(vendor string, now func() time.Time) *table {
 func (t *table) offer(proposal sla.Proposal) {
 	t.mutex.Lock()
 	defer t.mutex.Unlock()
+	if t.proposals[proposal.ID] != nil {
+		return // asked again
+	}
 	t.proposals[proposal.ID] = &row{state: sla.ProposalOffered, validUntil: proposal.ValidUntil}
 }
 
