@@ -208,6 +208,37 @@ var imposters = map[string]struct {
 		passes: []string{someCommand},
 		fails:  []string{soundEvents},
 	},
+	"ends the whole for a part": {
+		spoiling: on(proto.Cancel, func(_ *imposter, message proto.Message, forward exchange) proto.Message {
+			return forward(changed(message, func(cancellation *proto.Cancellation) { cancellation.Classes = nil }))
+		}),
+		passes: []string{"observed: cancel terminates"},
+		fails:  []string{"an agreement ends for some of its classes"},
+	},
+	"leaves everything under its first agreement": {
+		spoiling: on(proto.Request, func(_ *imposter, message proto.Message, forward exchange) proto.Message {
+			command, err := proto.Decode[proto.ResourceCommand](message)
+			if err != nil || command.Verb != proto.VerbRebind && command.Verb != proto.VerbResize {
+				return forward(message)
+			}
+			return changed(forward(message), func(outcome *proto.Outcome) {
+				if outcome.Resource != nil {
+					outcome.Resource.Agreement = "the first"
+				}
+			})
+		}),
+		passes: []string{someCommand},
+		fails:  []string{"a resource goes on under another agreement", "what stands is given another size, or that is refused"},
+	},
+	"loses copies": {
+		spoiling: on(proto.QueryRef, func(_ *imposter, message proto.Message, forward exchange) proto.Message {
+			return changed(forward(message), func(list *proto.ResourceList) {
+				list.Resources = slices.DeleteFunc(list.Resources, func(one proto.ResourceStatus) bool { return one.Copy != nil })
+			})
+		}),
+		passes: []string{someCommand},
+		fails:  []string{"a copy outlives its source and its agreement, or is refused"},
+	},
 	"gives orders to others": {
 		spoiling: spoiling{once: func(i *imposter) { must(i.t, i.connection.Publish("broker.command", nil)) }},
 		passes:   []string{someCommand},

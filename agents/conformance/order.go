@@ -78,21 +78,26 @@ const (
 
 // finish gives a command until it has ended, and returns how.
 func (t *trial) finish(one order) proto.Message {
+	return t.until(string(one.command.Verb), func() proto.Message { return t.tell(one) })
+}
+
+// until asks for the end of a command until there is one.
+func (t *trial) until(what string, ask func() proto.Message) proto.Message {
 	deadline := time.Now().Add(t.CommandPatience)
 	for pause := lookFirst; ; pause = min(2*pause, lookMost) {
-		answer := t.tell(one)
+		answer := ask()
 		switch answer.Performative {
 		case proto.Agree:
 			if len(answer.Body) > 0 {
-				t.fail("%s: agree has a body", one.command.Verb)
+				t.fail("%s: agree has a body", what)
 			}
 		case proto.Inform, proto.Failure, proto.Refuse, proto.NotUnderstood:
 			return answer
 		default:
-			t.fail("%s: answered %s", one.command.Verb, said(answer))
+			t.fail("%s: answered %s", what, said(answer))
 		}
 		if time.Now().After(deadline) {
-			t.fail("%s did not end within %s", one.command.Verb, t.CommandPatience)
+			t.fail("%s did not end within %s", what, t.CommandPatience)
 		}
 		t.pause(pause)
 	}

@@ -47,7 +47,7 @@ type check struct {
 func checks() []check {
 	return slices.Concat(
 		presenceChecks(), envelopeChecks(), roleChecks(), callChecks(), counterChecks(), acceptanceChecks(), cancellationChecks(), admissionChecks(),
-		commandChecks(), questionChecks(), secretChecks(), restartChecks(), eventChecks(), closingChecks(),
+		commandChecks(), changeChecks(), questionChecks(), secretChecks(), restartChecks(), eventChecks(), closingChecks(),
 	)
 }
 

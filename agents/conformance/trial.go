@@ -28,6 +28,8 @@ type trial struct {
 	// sequences are the last numbers used for each resource.
 	sequences map[proto.ResourceRef]uint64
 	owners    map[proto.ResourceRef]sla.Agreement
+	// copies are the names of those to delete.
+	copies []string
 }
 
 // verdict ends a check before its time.
@@ -68,6 +70,9 @@ func (t *trial) clean() (left string) {
 	}
 	for ref, agreement := range t.owners {
 		sweep(func(t *trial) { t.finish(t.delete(agreement, ref)) })
+	}
+	for _, name := range slices.Clone(t.copies) {
+		sweep(func(t *trial) { t.removeCopy(name) })
 	}
 	for _, agreement := range t.agreements {
 		sweep(func(t *trial) {

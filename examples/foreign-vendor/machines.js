@@ -17,8 +17,12 @@ const VERBS = {
   stop: { from: ["running", "stopped"], to: "stopped" },
   reboot: { from: ["running"], to: "running" },
   delete: { from: ["requested", "running", "stopped", "error", "gone"], to: "gone" },
+  // These leave it as it is, under another agreement.
+  resize: { from: ["running", "stopped"] },
+  rebind: { from: ["running", "stopped"] },
 };
-const UNSUPPORTED = ["attach", "detach", "set-targets"];
+const UNSUPPORTED = ["attach", "detach", "set-targets", "snapshot", "image"];
+const MOVES = ["resize", "rebind"];
 
 export class Machines {
   #queues = new Map();
@@ -79,10 +83,12 @@ export class Machines {
     if (!agreement || agreement.deployment !== resource?.deployment) throw refuse("not-allowed", "there is no such agreement for this deployment");
     const offer = agreement.classes[resource.class];
     if (!offer) throw refuse("not-allowed", `the agreement does not cover ${resource.class}`);
-    if (builds && agreement.state !== "observed") throw refuse("wrong-state", `the agreement is ${agreement.state}`);
-    if (builds && !wanted) throw refuse("bad-request", `${verb} carries a class`);
+    const under = builds || MOVES.includes(verb); // they need the agreement in force
+    if (under && agreement.state !== "observed") throw refuse("wrong-state", `the agreement is ${agreement.state}`);
+    if ((builds || verb === "resize") && !wanted) throw refuse("bad-request", `${verb} carries a class`);
     if (verb === "prepare") return agreement;
     if (!VERBS[verb] && !UNSUPPORTED.includes(verb)) throw refuse("bad-request", `there is no verb ${verb}`);
+    if (UNSUPPORTED.includes(verb)) throw refuse("unsupported", `${verb} is nothing that this vendor does`);
     if (!(sequence >= 1 && resource.index >= 1 && resource.generation >= 1)) throw refuse("bad-request", "sequence, index and generation count from 1");
     if (builds && resource.index > Number(offer.count.split("..").at(-1))) throw refuse("not-allowed", `agreed on are ${offer.count}`);
     const known = this.records.resources[keyOf(resource)];
@@ -139,9 +145,14 @@ export class Machines {
     const { verb } = command;
     await wait(MOMENT);
     if (verb === "prepare") return;
-    if (UNSUPPORTED.includes(verb)) throw refuse("unsupported", `${verb} is nothing that this vendor does`);
     if (!VERBS[verb].from.includes(after.state)) throw refuse("wrong-state", `${after.name} is ${after.state}`);
     if (command.upload && !await this.hasFiles(command.upload)) throw refuse("not-found", `there are no files ${command.upload}`);
+    if (MOVES.includes(verb)) {
+      const { agreement } = this.market.agreement(command.agreement);
+      if (agreement.state !== "observed") throw refuse("wrong-state", `the agreement is ${agreement.state}`);
+      Object.assign(after, { agreement: agreement.id, price: agreement.classes[command.resource.class].unit });
+      return; // a record has the size that its agreement says
+    }
     after.state = VERBS[verb].to;
     if (verb === "create") Object.assign(after, { id: randomUUID(), warnings: ["a record in a file: nothing runs on it"] });
   }

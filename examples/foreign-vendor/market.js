@@ -113,8 +113,15 @@ export class Market {
     const micros = 4000 * cores + Math.ceil(1000 * memory / 2 ** 30); // of a euro, for an hour
     return { use, offer: {
       count: most === least ? String(least) : `${least}..${most}`, unit: `${Number((micros / 1e6).toFixed(6))} EUR/h`,
-      availability: "99.5%", "ready-in": "1s", flavor: "record",
+      availability: "99.5%", "ready-in": "1s", flavor: "record", ...this.#resizes(call.deployment, name),
     } };
+  }
+
+  // resizes says so in the offer of a class that stands: its records are given another size as they are.
+  #resizes(deployment, name) {
+    const stands = deployment && Object.values(this.records.proposals).some(({ state, agreement }) =>
+      state === "observed" && agreement.deployment === deployment && agreement.classes[name]);
+    return stands ? { resizes: true } : {};
   }
 
   // accept is the row "accept" of the acceptance table.
@@ -158,11 +165,17 @@ export class Market {
     if (!meant) return never;
     if (record.state === "observed") {
       if (rejects) throw new Refusal("failure", "wrong-state", "the proposal is observed");
-      const standing = Object.values(this.records.resources).filter(({ status }) => status.agreement === record.agreement.id && status.state !== "gone");
+      const ending = cancellation.classes?.length ? cancellation.classes : Object.keys(record.agreement.classes);
+      const standing = Object.values(this.records.resources).filter(({ status: { agreement, state, ref } }) =>
+        agreement === record.agreement.id && state !== "gone" && ending.includes(ref.class));
       if (standing.length) throw new Refusal("failure", "wrong-state", `${standing.map(({ status }) => status.name).join(", ")} still stand`, "remove them first");
-      record.state = "terminated";
       record.changed = now;
-      Object.assign(record.agreement, { state: "terminated", ended: now });
+      const left = Object.entries(record.agreement.classes).filter(([name]) => !ending.includes(name));
+      if (left.length) record.agreement.classes = Object.fromEntries(left);
+      else {
+        record.state = "terminated";
+        Object.assign(record.agreement, { state: "terminated", ended: now });
+      }
       this.records.save();
     }
     return record.agreement;
