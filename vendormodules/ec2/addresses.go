@@ -28,11 +28,11 @@ func elastics() []elastic { return []elastic{elasticAlways, elasticAsked, elasti
 
 // wantsAddress says whether a machine is to have an elastic address.
 func (m *Module) wantsAddress(request vendormodules.Request) bool {
-	switch m.configuration.ElasticAddresses {
-	case elasticAlways:
-		return true
-	case elasticNever:
+	switch {
+	case m.configuration.ElasticAddresses == elasticNever || m.lacking(elasticity) != "":
 		return false
+	case m.configuration.ElasticAddresses == elasticAlways:
+		return true
 	}
 	outside := func(rule vendormodules.Rule) bool { return rule.From.IsValid() && !rule.From.Addr().IsPrivate() }
 	return len(request.Networks) > 0 && (len(request.Class.Ports) > 0 || slices.ContainsFunc(request.Rules, outside))
@@ -69,7 +69,10 @@ func (m *Module) ensureAddress(ctx context.Context, request vendormodules.Reques
 	if err != nil {
 		return kept{}, fault("allocate an address for "+request.Key, err)
 	}
-	return kept{aws.ToString(made.AllocationId), aws.ToString(made.PublicIp)}, nil
+	if m.lacking(tagging) != "" {
+		err = m.label(ctx, aws.ToString(made.AllocationId), specification("", request.Key, request.Name, request.Tags)[0].Tags)
+	}
+	return kept{aws.ToString(made.AllocationId), aws.ToString(made.PublicIp)}, err
 }
 
 // addressed gives an instance that runs the address that it is to have. It says whether the instance has it already.
@@ -95,7 +98,7 @@ func (m *Module) addressed(ctx context.Context, instance types.Instance) (bool, 
 // releaseAddresses lets go of the agency's addresses that no machine has and none is to have. It says whether some may
 // yet become of that kind.
 func (m *Module) releaseAddresses(ctx context.Context, listed []vendormodules.Resource) (pending bool, err error) {
-	if m.configuration.ElasticAddresses == elasticNever {
+	if m.configuration.ElasticAddresses == elasticNever || m.lacking(elasticity) != "" {
 		return false, nil
 	}
 	answer, err := m.client.DescribeAddresses(ctx, &ec2.DescribeAddressesInput{Filters: having(tagAgency, m.environment.Agency)})

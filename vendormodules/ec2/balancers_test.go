@@ -3,7 +3,6 @@ package ec2_test
 import (
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -148,15 +147,10 @@ func TestABalancerBeyondTheAccountsIsBeyondTheQuota(t *testing.T) {
 }
 
 func TestABalancerBearsTheLossOfEachAnswer(t *testing.T) {
-	line := &vendortest.HTTPLine{Changes: func(request *http.Request) bool {
-		return request.Header.Get("X-Amz-Target") == "" && !strings.Contains(body(request), "Action=Describe")
-	}}
+	line := lineTo()
 	account := &ec2test.Account{Zones: 1, Late: 2}
 	url := account.Start(t)
-	module, err := open(t, url, everything(url), line)
-	if err != nil {
-		t.Fatal(err)
-	}
+	module := known(t, url, everything(url), t.TempDir(), line)
 	lost := true
 	for nth := 1; lost; nth++ {
 		request := requested(fmt.Sprintf("b-%d", nth), balancer("tcp"))

@@ -35,9 +35,20 @@ func (m *Module) fetchFlavors(ctx context.Context) ([]catalogue.Flavor, error) {
 	if err != nil {
 		return nil, err
 	}
+	for _, one := range m.configuration.Flavors {
+		flavors = append(flavors, m.priced(catalogue.Flavor{
+			ID: one.Name, Name: one.Name, Cores: one.Cores, Memory: one.Memory, Architecture: one.Architecture, Price: told.flavors[one.Name],
+		}))
+	}
+	if len(flavors) > 0 {
+		return sortedFlavors(flavors), nil
+	}
 	pages := ec2.NewDescribeInstanceTypesPaginator(m.client, &ec2.DescribeInstanceTypesInput{MaxResults: aws.Int32(100)})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
+		if absent(err) {
+			return nil, fault("list instance types, which the configuration can say as flavors", err)
+		}
 		if err != nil {
 			return nil, fault("list instance types", err)
 		}
@@ -53,14 +64,23 @@ func (m *Module) fetchFlavors(ctx context.Context) ([]catalogue.Flavor, error) {
 			if one.ProcessorInfo != nil {
 				flavor.Architecture = architecture(one.ProcessorInfo.SupportedArchitectures)
 			}
-			if price, err := m.configuration.Prices.Machine(flavor); err == nil {
-				flavor.Price = price
-			}
-			flavors = append(flavors, flavor)
+			flavors = append(flavors, m.priced(flavor))
 		}
 	}
+	return sortedFlavors(flavors), nil
+}
+
+// priced is a flavor with what it costs here; without, if it is so large that it has no price.
+func (m *Module) priced(flavor catalogue.Flavor) catalogue.Flavor {
+	if price, err := m.configuration.Prices.Machine(flavor); err == nil {
+		flavor.Price = price
+	}
+	return flavor
+}
+
+func sortedFlavors(flavors []catalogue.Flavor) []catalogue.Flavor {
 	slices.SortFunc(flavors, func(a, b catalogue.Flavor) int { return strings.Compare(a.Name, b.Name) })
-	return flavors, nil
+	return flavors
 }
 
 // allowed says whether an instance type may be used.
@@ -151,6 +171,9 @@ func (m *Module) fetchPlace(ctx context.Context) (place, error) {
 		input = &ec2.DescribeVpcsInput{VpcIds: []string{m.configuration.VPC}}
 	}
 	answer, err := m.client.DescribeVpcs(ctx, input)
+	if m.learn(networks, err) {
+		return found, nil // machines are in no VPC there
+	}
 	if err != nil {
 		return place{}, fault("look up the VPC", err)
 	}
@@ -161,13 +184,15 @@ func (m *Module) fetchPlace(ctx context.Context) (place, error) {
 	if found.block, err = netip.ParsePrefix(aws.ToString(answer.Vpcs[0].CidrBlock)); err != nil {
 		return place{}, fmt.Errorf("ec2: addresses of VPC %s: %w: %w", found.vpc, err, vendormodules.ErrTransient)
 	}
-	found.subnets, err = m.findSubnets(ctx, found.vpc)
+	if found.subnets, err = m.findSubnets(ctx, found.vpc); m.learn(networks, err) {
+		err = nil
+	}
 	return found, err
 }
 
 // findSubnets chooses of a VPC's subnets one for each zone: its default if it has one, else the first.
 func (m *Module) findSubnets(ctx context.Context, vpc string) (map[string]string, error) {
-	all, err := m.eachSubnet(ctx, &ec2.DescribeSubnetsInput{Filters: []types.Filter{inVPC(vpc)}})
+	all, err := m.eachSubnet(ctx, &ec2.DescribeSubnetsInput{Filters: inVPC(vpc)})
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package ec2
 
 import (
+	"fmt"
 	"maps"
 	"net/netip"
 	"net/url"
@@ -42,6 +43,10 @@ type configuration struct {
 	Owners descriptors.Names `yaml:"image-owners"`
 	// FlavorFamilies are the beginnings of the names of instance types that may be used, as in t3. or m; all by default.
 	FlavorFamilies descriptors.Names `yaml:"flavor-families"`
+	// Flavors that there are, for a cloud that does not tell them.
+	Flavors []flavor `yaml:"flavors"`
+	// ClientTokens says that the cloud makes a create with the token of an earlier one harmless; true by default.
+	ClientTokens bool `yaml:"client-tokens"`
 	// VolumeType as the cloud calls it, gp3 by default.
 	VolumeType string `yaml:"volume-type"`
 	// SSH lets the agency into machines, as root and with keys of its own, to run commands and to bring files.
@@ -53,6 +58,14 @@ type configuration struct {
 
 	// storagePriced says that the configuration tells the price of storage.
 	storagePriced bool
+}
+
+// flavor is a size of machine, as a configuration says it.
+type flavor struct {
+	Name         string         `yaml:"name"`
+	Cores        int            `yaml:"cores"`
+	Memory       quantity.Bytes `yaml:"memory"`
+	Architecture string         `yaml:"architecture"`
 }
 
 // creatable are the types that the module can create, sorted.
@@ -68,7 +81,7 @@ func (c *configuration) creatable() []descriptors.ResourceType {
 // configure reads a configuration strictly and fills in what it leaves out. The error is descriptors.Faults.
 func configure(node *yaml.Node) (configuration, error) {
 	c := configuration{
-		EnforceRules: true, ElasticAddresses: elasticAsked, Owners: descriptors.Names{"self", "amazon"}, VolumeType: "gp3", Settle: quantity.Duration(30 * time.Second),
+		ClientTokens: true, EnforceRules: true, ElasticAddresses: elasticAsked, Owners: descriptors.Names{"self", "amazon"}, VolumeType: "gp3", Settle: quantity.Duration(30 * time.Second),
 		Refresh: quantity.Duration(time.Hour),
 	}
 	err := vendormodules.Configure(node, &c, c.check)
@@ -88,6 +101,11 @@ func (c *configuration) check(_ descriptors.Positions, fault vendormodules.Fault
 	}
 	if c.Endpoint != "" && !isURL(c.Endpoint) {
 		fault("endpoint", "%q is no URL such as https://ec2.example.org", c.Endpoint)
+	}
+	for index, one := range c.Flavors {
+		if one.Name == "" || one.Cores < 1 || one.Memory < 1 {
+			fault(fmt.Sprintf("flavors[%d]", index), "write a name, cores and memory")
+		}
 	}
 	catalogue.Known(fault, "elastic-addresses", string(c.ElasticAddresses), catalogue.Texts(elastics()))
 	for _, one := range slices.Sorted(maps.Keys(c.Endpoints)) {

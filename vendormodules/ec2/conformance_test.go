@@ -35,13 +35,27 @@ func (vault) Credential(context.Context, services.Scope) (services.Credential, e
 // open opens a module on an account that is served at a URL.
 func open(t *testing.T, url, more string, transport http.RoundTripper) (*ec2.Module, error) {
 	t.Helper()
+	return openIn(t, t.TempDir(), url, more, transport)
+}
+
+// openIn opens a module in a directory that outlives it.
+func openIn(t *testing.T, directory, url, more string, transport http.RoundTripper) (*ec2.Module, error) {
+	t.Helper()
+	return openWith(t, url, more, func(environment *vendormodules.Environment) {
+		environment.Directory, environment.HTTP = directory, transport
+	})
+}
+
+// openWith opens a module in an environment that is adapted.
+func openWith(t *testing.T, url, more string, adapt func(*vendormodules.Environment)) (*ec2.Module, error) {
+	t.Helper()
 	var document yaml.Node
 	if err := yaml.Unmarshal([]byte("region: test-1\ncountry: IE\nsettle: 2s\nendpoint: "+url+"\n"+more), &document); err != nil {
 		t.Fatal(err)
 	}
-	return ec2.New(&document, vendormodules.Environment{
-		Vendor: "ec2-test", Agency: "agency-1", Directory: t.TempDir(), Credentials: vault{}, Now: time.Now, HTTP: transport,
-	})
+	environment := vendormodules.Environment{Vendor: "ec2-test", Agency: "agency-1", Credentials: vault{}, Now: time.Now}
+	adapt(&environment)
+	return ec2.New(&document, environment)
 }
 
 // boot prints what the first of a machine's commands prints, which is run for real.
@@ -73,38 +87,40 @@ func boot(userData []byte) string {
 	return ""
 }
 
-func TestConformance(t *testing.T) {
-	var mutex sync.Mutex
-	var account *ec2test.Account
-	farm := &farm{servers: map[string]vendormodules.Target{}}
-	line := &vendortest.HTTPLine{
-		Changes: func(request *http.Request) bool {
-			return request.Header.Get("X-Amz-Target") == "" && !strings.Contains(body(request), "Action=Describe") && !strings.Contains(body(request), "Action=Get")
-		},
-		Throttled: func(*http.Request) *http.Response {
+// lineTo is the way to an account.
+func lineTo() *vendortest.HTTPLine {
+	return &vendortest.HTTPLine{
+		Changes: changes, Throttled: func(*http.Request) *http.Response {
 			return &http.Response{
 				StatusCode: http.StatusServiceUnavailable, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(
 					`<Response><Errors><Error><Code>RequestLimitExceeded</Code><Message>Request limit exceeded.</Message></Error></Errors></Response>`)),
 			}
 		},
 	}
-	vendortest.Run(t, vendortest.Provider{
-		Agency: "agency-1", Against: "ec2test, this project's own server", Record: "conformance.json",
+}
+
+// changes says whether a request changes something.
+func changes(request *http.Request) bool {
+	asked := body(request)
+	return request.Header.Get("X-Amz-Target") == "" && !strings.Contains(asked, "Action=Describe") && !strings.Contains(asked, "Action=Get")
+}
+
+// provider is accounts for the suite, each with a configuration by its URL.
+func provider(fresh func() *ec2test.Account, more func(url string) string) vendortest.Provider {
+	var mutex sync.Mutex
+	var account *ec2test.Account
+	farm, line := &farm{servers: map[string]vendormodules.Target{}}, lineTo()
+	return vendortest.Provider{
+		Agency: "agency-1",
 		Account: func(t *testing.T) vendortest.Account {
 			mutex.Lock()
 			defer mutex.Unlock()
-			fresh := &ec2test.Account{Page: 2, Late: 2, Slow: 2, Zones: 2, Boot: boot}
-			account = fresh
-			url := fresh.Start(t)
+			one := fresh()
+			account = one
+			url, directory := one.Start(t), t.TempDir()
 			return vendortest.Account{
-				Open: func(t *testing.T) vendormodules.Module {
-					module, err := open(t, url, everything(url), line)
-					if err != nil {
-						t.Fatal(err)
-					}
-					return module
-				},
-				Listing: func(*testing.T) int { return fresh.Count() },
+				Open:    func(t *testing.T) vendormodules.Module { return known(t, url, more(url), directory, line) },
+				Listing: func(*testing.T) int { return one.Count() },
 			}
 		},
 		Classes: map[descriptors.ResourceType]descriptors.Class{
@@ -125,7 +141,49 @@ func TestConformance(t *testing.T) {
 			return farm.fetch(ctx, account, balancer, class)
 		},
 		Credential: func(_ *testing.T, takes bool) { account.Take(takes) },
+	}
+}
+
+// known opens a module that has found out what its cloud can do, as an agency has that quoted before.
+func known(t *testing.T, url, more, directory string, transport http.RoundTripper) *ec2.Module {
+	t.Helper()
+	for asked := false; ; asked = true {
+		module, err := openIn(t, directory, url, more, transport)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := module.Capacity(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if asked {
+			return module
+		}
+		if err := module.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestConformance(t *testing.T) {
+	suite := provider(func() *ec2test.Account {
+		return &ec2test.Account{Page: 2, Late: 2, Slow: 2, Zones: 2, Boot: boot}
+	}, everything)
+	suite.Against, suite.Record = "ec2test, this project's own server", "conformance.json"
+	vendortest.Run(t, suite)
+}
+
+// TestConformanceOfLess runs the suite on a cloud that speaks the API and knows but the older half of it.
+func TestConformanceOfLess(t *testing.T) {
+	suite := provider(func() *ec2test.Account {
+		return &ec2test.Account{Late: 2, Slow: 2, Boot: boot, Plain: true, Off: []string{
+			"DescribeVpcs", "DescribeSubnets", "CreateSubnet", "DescribeInstanceTypes", "DescribeAccountAttributes", "DescribeAddresses",
+			"CreateImage", "ModifyInstanceAttribute", "ModifyVolume", "GetConsoleOutput", "CreateSnapshot", "DescribeSnapshots",
+		}}
+	}, func(string) string {
+		return "client-tokens: false\nflavors: [{name: m1.small, cores: 1, memory: 1GiB}]"
 	})
+	suite.Against, suite.Record = "ec2test with half of its actions switched off", "conformance-less.json"
+	vendortest.Run(t, suite)
 }
 
 // everything is where all of the cloud's services are that an account has.

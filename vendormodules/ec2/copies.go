@@ -31,9 +31,14 @@ func (m *Module) Snapshot(ctx context.Context, request vendormodules.CopyRequest
 	if err != nil {
 		return vendormodules.Resource{}, fault("snapshot "+request.Key+" of "+request.Source, err)
 	}
-	return m.remember(shownSnapshot(types.Snapshot{
+	made := types.Snapshot{
 		SnapshotId: answer.SnapshotId, State: answer.State, Tags: answer.Tags, StartTime: answer.StartTime, VolumeSize: answer.VolumeSize,
-	})), nil
+	}
+	if len(made.Tags) == 0 {
+		made.Tags = specification("", request.Key, request.Name, request.Tags)[0].Tags
+		err = m.unlabelled(ctx, aws.ToString(made.SnapshotId), made.Tags)
+	}
+	return m.remember(shownSnapshot(made)), err
 }
 
 func (m *Module) snapshots(ctx context.Context, asked question) ([]vendormodules.Resource, error) {
@@ -97,7 +102,10 @@ func (m *Module) Image(ctx context.Context, request vendormodules.CopyRequest) (
 	resource := tagged(tags[0].Tags)
 	resource.ID, resource.Type, resource.State = aws.ToString(answer.ImageId), descriptors.Image, vendormodules.ResourceCreating
 	resource.Created = m.environment.Now().UTC()
-	return m.remember(resource), nil
+	if m.lacking(tagging) != "" {
+		err = m.label(ctx, resource.ID, tags[0].Tags)
+	}
+	return m.remember(resource), err
 }
 
 func (m *Module) madeImages(ctx context.Context, asked question) ([]vendormodules.Resource, error) {

@@ -28,9 +28,17 @@ func (m *Module) Create(ctx context.Context, request vendormodules.Request) (ven
 	if m.closed.Load() {
 		return vendormodules.Resource{}, errClosed
 	}
+	if _, _, err := m.probed.Get(ctx); err != nil {
+		return vendormodules.Resource{}, err
+	}
 	where, _, err := m.place.Get(ctx)
 	if err != nil {
 		return vendormodules.Resource{}, err
+	}
+	if !m.configuration.ClientTokens {
+		if earlier, err := m.earlier(ctx, request); err == nil || !errors.Is(err, vendormodules.ErrNotFound) {
+			return earlier, err
+		}
 	}
 	var created vendormodules.Resource
 	switch request.Class.Type {
@@ -52,7 +60,25 @@ func (m *Module) Create(ctx context.Context, request vendormodules.Request) (ven
 	if err != nil {
 		return vendormodules.Resource{}, err
 	}
-	return m.remember(created), nil
+	created, err = m.labelled(ctx, created, specification("", request.Key, request.Name, request.Tags)[0].Tags)
+	return m.remember(created), err
+}
+
+// earlier finds what a create with the same key made, where the cloud itself does not.
+func (m *Module) earlier(ctx context.Context, request vendormodules.Request) (vendormodules.Resource, error) {
+	for _, one := range m.youngOnes() {
+		if one.Key == request.Key {
+			return one, nil
+		}
+	}
+	kind := m.families()[0]
+	switch request.Class.Type {
+	case descriptors.Volume:
+		kind = m.families()[1]
+	case descriptors.Network, descriptors.LoadBalancer: // these collide with their first
+		return vendormodules.Resource{}, vendormodules.ErrNotFound
+	}
+	return m.find(ctx, request.Key, kind)
 }
 
 func (m *Module) createVolume(ctx context.Context, request vendormodules.Request, where place) (vendormodules.Resource, error) {
@@ -215,7 +241,8 @@ func (m *Module) run(ctx context.Context, request vendormodules.Request, input *
 	if resource.State != vendormodules.ResourceDeleting {
 		resource.State = vendormodules.ResourceCreating
 	}
-	return m.remember(resource), nil
+	resource, err = m.labelled(ctx, resource, input.TagSpecifications[0].Tags)
+	return m.remember(resource), err
 }
 
 // made is what a machine is made of: the ids of its image and of its instance type.

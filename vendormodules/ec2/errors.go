@@ -77,6 +77,10 @@ func mapped(err error) error {
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, services.ErrNoCredential) {
 		return err
 	}
+	var said answered
+	if errors.As(err, &said) {
+		return err
+	}
 	var answer smithy.APIError
 	if !errors.As(err, &answer) {
 		return fmt.Errorf("%w: %w", err, vendormodules.ErrTransient) // nobody answered
@@ -99,29 +103,37 @@ func mapped(err error) error {
 	default:
 		sentinel = vendormodules.ErrInvalid
 	}
-	return answered{code, answer.ErrorMessage(), sentinel, retryAfter(response)}
+	return answered{code, answer.ErrorMessage(), sentinel, status, retryAfter(response)}
 }
 
-// absent says whether an error means that the cloud does not know what it was asked for, whatever the request said.
+// absent says whether an error means that the cloud does not know what it was asked for, whatever the request said: it
+// says so, or something answers that speaks no such API.
 func absent(err error) bool {
 	switch codeOf(err) {
 	case "InvalidAction", "UnsupportedOperation", "Unsupported", "UnknownOperationException", "UnknownOperation", "NotImplemented":
 		return true
-	}
-	var response *smithyhttp.ResponseError
-	var answer smithy.APIError
-	if !errors.As(err, &response) || errors.As(err, &answer) && answer.ErrorCode() != "" && answer.ErrorCode() != "UnknownError" {
+	case "", "UnknownError":
+	default:
 		return false
 	}
-	switch response.HTTPStatusCode() { // there is something, and it speaks no such API
-	case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotImplemented:
-		return true
+	var said answered
+	var response *smithyhttp.ResponseError
+	status := 0
+	switch {
+	case errors.As(err, &said):
+		status = said.status
+	case errors.As(err, &response):
+		status = response.HTTPStatusCode()
 	}
-	return false
+	return status == http.StatusNotFound || status == http.StatusMethodNotAllowed || status == http.StatusNotImplemented
 }
 
 // codeOf is the cloud's code of an error; empty if it is none of the cloud's.
 func codeOf(err error) string {
+	var said answered
+	if errors.As(err, &said) {
+		return said.code
+	}
 	var answer smithy.APIError
 	if errors.As(err, &answer) {
 		return answer.ErrorCode()
@@ -144,7 +156,9 @@ func retryAfter(response *smithyhttp.ResponseError) time.Duration {
 type answered struct {
 	code, message string
 	sentinel      error
-	pause         time.Duration
+	// status of HTTP that it was said with.
+	status int
+	pause  time.Duration
 }
 
 func (a answered) Error() string { return a.code + ": " + a.message }

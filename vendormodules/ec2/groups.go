@@ -30,10 +30,10 @@ func (m *Module) inGroup(ctx context.Context, request vendormodules.Request, vpc
 }
 
 func (m *Module) ruled(ctx context.Context, request vendormodules.Request, vpc string, work func(groups []string) error) error {
-	if !m.configuration.EnforceRules {
+	if !m.enforces() {
 		return work(m.configuration.SecurityGroups)
 	}
-	existing, err := m.eachGroup(ctx, &ec2.DescribeSecurityGroupsInput{Filters: append(having(tagAgency, m.environment.Agency), inVPC(vpc))})
+	existing, err := m.eachGroup(ctx, &ec2.DescribeSecurityGroupsInput{Filters: append(having(tagAgency, m.environment.Agency), inVPC(vpc)...)})
 	if err != nil {
 		return err
 	}
@@ -72,8 +72,12 @@ func groupName(tags vendormodules.Tags, class string) string {
 	return strings.Join([]string{tags.Agency, tags.Deployment, class}, "/")
 }
 
-func inVPC(vpc string) types.Filter {
-	return types.Filter{Name: aws.String("vpc-id"), Values: []string{vpc}}
+// inVPC filters by a VPC, where the cloud has such.
+func inVPC(vpc string) []types.Filter {
+	if vpc == "" {
+		return nil
+	}
+	return []types.Filter{{Name: aws.String("vpc-id"), Values: []string{vpc}}}
 }
 
 func (m *Module) eachGroup(ctx context.Context, input *ec2.DescribeSecurityGroupsInput) ([]types.SecurityGroup, error) {
@@ -99,17 +103,21 @@ func (m *Module) ensureGroup(ctx context.Context, shelf *groupShelf, class strin
 		}
 	}
 	tags := vendormodules.Tags{Agency: shelf.tags.Agency, Deployment: shelf.tags.Deployment, Class: class}
-	_, err := m.client.CreateSecurityGroup(ctx, &ec2.CreateSecurityGroupInput{
-		GroupName: &name, Description: aws.String("made by an agency for machines of a class"), VpcId: &shelf.vpc,
+	input := &ec2.CreateSecurityGroupInput{
+		GroupName: &name, Description: aws.String("made by an agency for machines of a class"),
 		TagSpecifications: specification(types.ResourceTypeSecurityGroup, "", class, tags),
-	})
+	}
+	if shelf.vpc != "" {
+		input.VpcId = &shelf.vpc
+	}
+	_, err := m.client.CreateSecurityGroup(ctx, input)
 	if err != nil && codeOf(err) != "InvalidGroup.Duplicate" {
 		return types.SecurityGroup{}, fault("create security group "+name, err)
 	}
 	var made types.SecurityGroup
 	err = m.shows(ctx, "security group "+name, func() (bool, error) {
 		found, err := m.eachGroup(ctx, &ec2.DescribeSecurityGroupsInput{
-			Filters: []types.Filter{{Name: aws.String("group-name"), Values: []string{name}}, inVPC(shelf.vpc)},
+			Filters: append(inVPC(shelf.vpc), types.Filter{Name: aws.String("group-name"), Values: []string{name}}),
 		})
 		if err != nil || len(found) == 0 {
 			return false, err
@@ -117,6 +125,9 @@ func (m *Module) ensureGroup(ctx context.Context, shelf *groupShelf, class strin
 		made = found[0]
 		return true, nil
 	})
+	if err == nil && tag(made.Tags, tagAgency) == "" {
+		err = m.unlabelled(ctx, aws.ToString(made.GroupId), input.TagSpecifications[0].Tags)
+	}
 	if err == nil {
 		shelf.existing = append(shelf.existing, made)
 	}
@@ -221,7 +232,7 @@ func (m *Module) sweep(ctx context.Context, listed []vendormodules.Resource) {
 // something stay, all of them: the rules of one class point to the group of another, also while that has no machine. Rules
 // that point from one group to another keep both, so they go first.
 func (m *Module) deleteGroups(ctx context.Context, listed []vendormodules.Resource) error {
-	if !m.configuration.EnforceRules {
+	if !m.enforces() {
 		return nil
 	}
 	used := map[string]bool{}

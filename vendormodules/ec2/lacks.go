@@ -22,9 +22,6 @@ const lacksFile = "lacks.json"
 // lackLife is how long it is believed; then the cloud is asked again, which may have learned it meanwhile.
 const lackLife = 7 * 24 * time.Hour
 
-// measuring is what a cloud lacks that counts nothing for us.
-const measuring = "measure"
-
 // lack is one thing that the cloud cannot do.
 type lack struct {
 	Reason   string    `json:"reason"`
@@ -34,6 +31,9 @@ type lack struct {
 
 // lacks are the things that a cloud was found not to be able to do, by the names of capabilities.
 type lacks struct {
+	// before is why, of what was known when the module was opened; it does not change.
+	before map[string]string
+
 	mutex sync.Mutex
 	found map[string]lack
 	told  map[string]bool
@@ -41,7 +41,7 @@ type lacks struct {
 
 // recallLacks reads what was found by those who opened the module before.
 func (m *Module) recallLacks() {
-	m.lacks = &lacks{found: map[string]lack{}, told: map[string]bool{}}
+	m.lacks = &lacks{before: map[string]string{}, found: map[string]lack{}, told: map[string]bool{}}
 	content, err := os.ReadFile(filepath.Join(m.environment.Directory, lacksFile))
 	if err != nil || json.Unmarshal(content, &m.lacks.found) != nil {
 		return // it is found out again
@@ -49,6 +49,9 @@ func (m *Module) recallLacks() {
 	maps.DeleteFunc(m.lacks.found, func(_ string, one lack) bool {
 		return one.Endpoint != m.configuration.Endpoint || m.environment.Now().Sub(one.Seen) > lackLife
 	})
+	for name, one := range m.lacks.found {
+		m.lacks.before[name] = one.Reason
+	}
 }
 
 // lacking says why the cloud cannot do something; empty if nothing is known against it.
@@ -64,18 +67,25 @@ func (m *Module) learn(name string, err error) bool {
 	if !absent(err) {
 		return false
 	}
+	reason := "nothing at the endpoint knows it"
+	if code := codeOf(err); code != "" {
+		reason = "the cloud answers " + code
+	}
+	m.note(name, reason, err)
+	return true
+}
+
+// note tells once that the cloud lacks something, and keeps it in mind.
+func (m *Module) note(name, reason string, err error) {
 	l := m.lacks
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
 	if _, known := l.found[name]; known {
-		return true
-	}
-	reason := "the cloud has it not"
-	if code := codeOf(err); code != "" {
-		reason = "the cloud answers " + code
+		return
 	}
 	l.found[name] = lack{reason, m.configuration.Endpoint, m.environment.Now().UTC()}
-	m.environment.Log.Warn("the cloud lacks something, which is done without", zap.String("lacking", name), zap.String("reason", reason))
+	m.environment.Log.Warn("the cloud lacks something, which is done without",
+		zap.String("lacking", name), zap.String("reason", reason), zap.Error(mapped(err)))
 	content, failure := json.Marshal(l.found)
 	if failure == nil && m.environment.Directory != "" {
 		failure = os.WriteFile(filepath.Join(m.environment.Directory, lacksFile), content, 0o600)
@@ -83,7 +93,6 @@ func (m *Module) learn(name string, err error) bool {
 	if failure != nil {
 		m.environment.Log.Warn("what the cloud lacks is not kept for the next time", zap.Error(failure))
 	}
-	return true
 }
 
 // dispensable says whether an error of a call may be done without: the cloud lacks what was asked for, or the account has

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -82,6 +81,7 @@ type Module struct {
 	place    *catalogue.Cache[place]
 	capacity *catalogue.Cache[vendormodules.Usage]
 	prices   *catalogue.Cache[prices]
+	probed   *catalogue.Cache[struct{}]
 
 	// grouping is held by who changes security groups; unswept says that some may be left that nothing needs.
 	grouping chan struct{}
@@ -94,12 +94,6 @@ type Module struct {
 	left map[string]time.Time
 	// sampled is what was measured of things not long ago, by how the cloud knows them.
 	sampled map[string]sampledAt
-}
-
-// young is what a create said.
-type young struct {
-	resource vendormodules.Resource
-	until    time.Time
 }
 
 // keepPrices is how long the cloud's prices are kept, which it changes a few times a year.
@@ -117,7 +111,10 @@ func New(node *yaml.Node, environment vendormodules.Environment) (*Module, error
 	if environment.Now == nil {
 		environment.Now = time.Now
 	}
-	m := &Module{configuration: configuration, environment: environment, young: map[string]young{}, left: map[string]time.Time{}, sampled: map[string]sampledAt{}}
+	m := &Module{
+		configuration: configuration, environment: environment,
+		young: map[string]young{}, left: map[string]time.Time{}, sampled: map[string]sampledAt{},
+	}
 	m.access = remote.Open(environment.Directory, remote.Shown(m.Get))
 	m.grouping = make(chan struct{}, 1)
 	m.unswept.Store(true)
@@ -125,6 +122,9 @@ func New(node *yaml.Node, environment vendormodules.Environment) (*Module, error
 		m.environment.Log = zap.NewNop()
 	}
 	m.recallLacks()
+	m.configuration.Types = slices.DeleteFunc(m.configuration.Types, func(kind descriptors.ResourceType) bool {
+		return m.lacks.before[string(kind)] != ""
+	})
 	whole := services.Scope{Vendor: environment.Vendor}
 	m.client, m.balancing = m.connect(whole), m.connectBalancing(whole)
 	m.monitoring = m.connectMonitoring(whole)
@@ -136,70 +136,10 @@ func New(node *yaml.Node, environment vendormodules.Environment) (*Module, error
 	m.images = catalogue.NewCache(m.fetchImages, keep)
 	m.place = catalogue.NewCache(m.fetchPlace, keep)
 	m.capacity = catalogue.NewCache(m.fetchCapacity, keep)
+	m.probed = catalogue.NewCache(m.probe, catalogue.CacheOptions{Keep: lackLife, Now: environment.Now})
 	keep.Keep, keep.Stale = keepPrices, 7*keepPrices
 	m.prices = catalogue.NewCache(m.fetchPrices, keep)
 	return m, nil
-}
-
-// Describe implements vendormodules.Module.
-func (m *Module) Describe() vendormodules.Description {
-	fields := []vendormodules.CredentialField{
-		{Name: "access-key", Help: "id of an access key"},
-		{Name: "secret-key", Help: "secret of that access key", Secret: true},
-		{Name: "session-token", Help: "token of a temporary credential; empty for others", Secret: true},
-	}
-	credentials := map[descriptors.ResourceType][]vendormodules.CredentialField{}
-	for _, kind := range m.configuration.Types {
-		credentials[kind] = fields
-	}
-	description := vendormodules.Description{
-		Kind: kindName, Version: version, Region: m.configuration.Region, Country: m.configuration.Country,
-		Types: append([]descriptors.ResourceType(nil), m.configuration.Types...), Images: m.configuration.Images.Names(),
-		Isolation: true, CreateToken: true, Settle: m.configuration.Settle, Credentials: credentials,
-		Notes: []string{
-			"commands and files of a machine must fit 16 KiB compressed, which is what the cloud takes",
-		},
-	}
-	if why := m.configuration.absence(balancing); why != "" {
-		description.Notes = append(description.Notes, "no load-balancer and no set-targets: "+why)
-	}
-	if why := m.configuration.absence(monitoring); why != "" {
-		description.Notes = append(description.Notes, "of machines the time since their start alone is measured: "+why)
-	}
-	currency := priceCurrency(m.configuration.Region)
-	switch said := m.configuration.Prices.Currency; {
-	case m.configuration.absence(priceList) != "":
-		description.Notes = append(description.Notes, "prices are the configuration's")
-	case said != currency:
-		description.Notes = append(description.Notes,
-			fmt.Sprintf("prices are the configuration's: they are in %s, and the cloud tells its own in %s", said, currency))
-	}
-	if !m.configuration.SSH {
-		description.Notes = slices.Insert(description.Notes, 0, remote.Closed)
-	}
-	if !m.configuration.EnforceRules {
-		description.Notes = append(description.Notes, "no rules: machines are in the security groups that the configuration names")
-	}
-	return description
-}
-
-// balances says whether the module creates load balancers.
-func (m *Module) balances() bool {
-	return slices.Contains(m.configuration.Types, descriptors.LoadBalancer)
-}
-
-// Abilities implements vendormodules.Wrapper: what the configuration offers no type for, the module is not able to do.
-func (m *Module) Abilities() vendormodules.Abilities {
-	all := vendormodules.Abilities{
-		Power: m, Attacher: m, Meter: m, Console: m, Snapshotter: m, Imager: m, Resizer: m, Catalogue: m, Credentials: m,
-	}
-	if m.configuration.SSH {
-		all.Executor, all.Files = m.access, m.access
-	}
-	if m.balances() {
-		all.Balancer = m
-	}
-	return all
 }
 
 // Quote implements vendormodules.Module.
@@ -209,6 +149,12 @@ func (m *Module) Quote(ctx context.Context, class descriptors.Class) (vendormodu
 	}
 	if refusal := m.configuration.Refuse(class, true); refusal != nil {
 		return vendormodules.Quote{}, *refusal
+	}
+	if _, _, err := m.probed.Get(ctx); err != nil {
+		return vendormodules.Quote{}, err
+	}
+	if err := m.refuseLacking(class); err != nil {
+		return vendormodules.Quote{}, err
 	}
 	terms, err := m.terms(ctx)
 	if err != nil {
@@ -284,63 +230,4 @@ func (m *Module) CheckCredential(ctx context.Context, scope services.Scope) erro
 func (m *Module) Close() error {
 	m.closed.Store(true)
 	return nil
-}
-
-// remember keeps what a create said until listings show it.
-func (m *Module) remember(resource vendormodules.Resource) vendormodules.Resource {
-	m.mutex.Lock()
-	defer m.mutex.Unlock()
-	now := m.environment.Now()
-	for id, one := range m.young {
-		if now.After(one.until) {
-			delete(m.young, id)
-		}
-	}
-	m.young[resource.ID] = young{resource, now.Add(time.Duration(m.configuration.Settle))}
-	return resource
-}
-
-// youngOnes are what creates said not long ago.
-func (m *Module) youngOnes() []vendormodules.Resource {
-	m.mutex.Lock()
-	defer m.mutex.Unlock()
-	var all []vendormodules.Resource
-	for _, one := range m.young {
-		if m.environment.Now().Before(one.until) {
-			all = append(all, one.resource)
-		}
-	}
-	return all
-}
-
-// leave lets a balancer be gone, whatever listings show. Unlike other things it has no state that says so.
-func (m *Module) leave(id string) {
-	m.mutex.Lock()
-	defer m.mutex.Unlock()
-	now := m.environment.Now()
-	maps.DeleteFunc(m.left, func(_ string, until time.Time) bool { return now.After(until) })
-	m.left[id] = now.Add(time.Duration(m.configuration.Settle))
-}
-
-// leaving says whether a balancer was deleted not long ago.
-func (m *Module) leaving(id string) bool {
-	m.mutex.Lock()
-	defer m.mutex.Unlock()
-	until, left := m.left[id]
-	return left && m.environment.Now().Before(until)
-}
-
-// recalled is what a create said of a resource not long ago.
-func (m *Module) recalled(id string) (vendormodules.Resource, bool) {
-	m.mutex.Lock()
-	defer m.mutex.Unlock()
-	one, found := m.young[id]
-	return one.resource, found && m.environment.Now().Before(one.until)
-}
-
-// seen lets a resource be as the cloud shows it from now on.
-func (m *Module) seen(id string) {
-	m.mutex.Lock()
-	defer m.mutex.Unlock()
-	delete(m.young, id)
 }

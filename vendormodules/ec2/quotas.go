@@ -32,6 +32,9 @@ var storageQuotas = map[string]string{
 
 // Capacity implements vendormodules.Module.
 func (m *Module) Capacity(ctx context.Context) (vendormodules.Usage, error) {
+	if _, _, err := m.probed.Get(ctx); err != nil {
+		return vendormodules.Usage{}, err
+	}
 	usage, _, err := m.capacity.Get(ctx)
 	return usage, err
 }

@@ -42,15 +42,17 @@ func (q question) ids() []string {
 // family is one kind of the cloud's resources, by how their ids begin.
 type family struct {
 	prefix string
+	// needs is what the cloud may lack of them; empty for those without which there is nothing.
+	needs  string
 	look   func(ctx context.Context, asked question) ([]vendormodules.Resource, error)
 	remove func(ctx context.Context, id string) error
 }
 
 func (m *Module) families() []family {
 	return []family{
-		{"i-", m.instances, m.terminate}, {"vol-", m.volumes, m.deleteVolume}, {"subnet-", m.subnets, m.deleteSubnet},
-		{"snap-", m.snapshots, m.deleteSnapshot}, {"ami-", m.madeImages, m.deregister},
-		{balancerPrefix, m.balancers, m.deleteBalancer},
+		{"i-", "", m.instances, m.terminate}, {"vol-", volumes, m.volumes, m.deleteVolume},
+		{"subnet-", networks, m.subnets, m.deleteSubnet}, {"snap-", snapshots, m.snapshots, m.deleteSnapshot},
+		{"ami-", copying, m.madeImages, m.deregister}, {balancerPrefix, balancers, m.balancers, m.deleteBalancer},
 	}
 }
 
@@ -76,6 +78,9 @@ func (m *Module) Get(ctx context.Context, id string) (vendormodules.Resource, er
 	if err != nil {
 		return vendormodules.Resource{}, err
 	}
+	if m.lacking(one.needs) != "" {
+		return vendormodules.Resource{}, fmt.Errorf("ec2: %s: %w", id, vendormodules.ErrNotFound)
+	}
 	found, err := one.look(ctx, question{id: id})
 	if errors.Is(err, vendormodules.ErrNotFound) || err == nil && len(found) == 0 {
 		if resource, young := m.recalled(id); young {
@@ -96,7 +101,13 @@ func (m *Module) List(ctx context.Context) ([]vendormodules.Resource, error) {
 	}
 	var all []vendormodules.Resource
 	for _, one := range m.families() {
+		if m.lacking(one.needs) != "" {
+			continue
+		}
 		found, err := one.look(ctx, question{key: tagAgency, value: m.environment.Agency})
+		if err != nil && one.needs != "" && m.learn(one.needs, err) {
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}

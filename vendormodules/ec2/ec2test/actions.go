@@ -222,9 +222,9 @@ func modifyInstance(a *Account, asked parameters) (any, error) {
 
 func createTags(a *Account, asked parameters) (any, error) {
 	for _, id := range asked.list("ResourceId") {
-		one, err := a.find(id, "InvalidID")
-		if err != nil {
-			return nil, err
+		one := a.named("", id)
+		if one == nil {
+			return nil, failed("InvalidID", "The ID '%s' is not valid", id)
 		}
 		for key, value := range asked.tags("") {
 			one.tags[key] = value

@@ -19,7 +19,7 @@ const mostRules = 60
 
 func createGroup(a *Account, asked parameters) (any, error) {
 	name := asked.text("GroupName")
-	if asked.text("VpcId") != "vpc-1" {
+	if asked.text("VpcId") != "vpc-1" && !a.off("DescribeVpcs") {
 		return nil, failed("InvalidVpcID.NotFound", "The vpc ID '%s' does not exist", asked.text("VpcId"))
 	}
 	if name == "" || asked.text("GroupDescription") == "" {

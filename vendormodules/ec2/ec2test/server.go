@@ -27,6 +27,8 @@ type Account struct {
 	Sick []string
 	// Zones are how many there are with a default subnet; 0 for none.
 	Zones int
+	// Plain clouds ignore the tags that a create asks for.
+	Plain bool
 	// Off are the actions that the cloud does not know, as one has fewer that only speaks the same API.
 	Off []string
 

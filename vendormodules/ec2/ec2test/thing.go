@@ -45,6 +45,9 @@ func (a *Account) add(prefix, state, next string, asked parameters) *thing {
 		id: fmt.Sprintf("%s%017x", prefix, a.serial), state: state, next: next, steps: a.Slow, late: a.Late,
 		tags: asked.tags("TagSpecification.1."), created: time.Now().UTC().Truncate(time.Millisecond), asked: asked,
 	}
+	if a.Plain {
+		added.tags = map[string]string{}
+	}
 	a.things = append(a.things, added)
 	return added
 }
