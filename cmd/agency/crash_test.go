@@ -30,8 +30,8 @@ var (
 	seed    = flag.Uint64("seed", uint64(time.Now().UnixNano()), "of the moments")
 )
 
-// TestCrash kills the agency with SIGKILL at random moments of a submission, deployment, scaling or removal, starts it
-// again, and finds every machine exactly once and nothing orphaned, the work finished or undone.
+// TestCrash kills the agency with SIGKILL at random moments of a submission, deployment, scaling, change or removal, starts
+// it again, and finds every machine exactly once and nothing orphaned, the work finished or undone.
 func TestCrash(t *testing.T) {
 	t.Logf("go test -tags crash -run TestCrash ./cmd/agency -args -seed %d -crashes %d", *seed, *crashes)
 	house := newCrashHouse(t)
@@ -39,7 +39,7 @@ func TestCrash(t *testing.T) {
 	ends := map[string]int{}
 	for i := range *crashes {
 		name := fmt.Sprintf("shop-%d", i)
-		phase := []string{"deploy", "deploy", "deploy", "scale", "remove"}[random.IntN(5)]
+		phase := []string{"deploy", "deploy", "deploy", "scale", "apply", "remove"}[random.IntN(6)]
 		house.up()
 		if phase != "deploy" {
 			house.must("submit", house.descriptor, "--as", name, "--accept", "best")
@@ -48,6 +48,9 @@ func TestCrash(t *testing.T) {
 		house.crashDuring(phase, name, time.Duration(random.Int64N(int64(house.longest[phase]))))
 		house.up()
 		end := house.settle(name)
+		if phase == "apply" {
+			house.applied(name)
+		}
 		ends[phase+" -> "+end]++
 		if end == "running" {
 			house.exactlyOnce(name)
@@ -63,10 +66,11 @@ func TestCrash(t *testing.T) {
 
 // crashHouse is an agency in a process of its own, driven by the command line as a person would.
 type crashHouse struct {
-	t                         *testing.T
-	program, data, descriptor string
-	environment               []string
-	process                   *exec.Cmd
+	t                   *testing.T
+	program, data       string
+	descriptor, changed string // files
+	environment         []string
+	process             *exec.Cmd
 	// longest is how long each phase takes here, within which the moment of the crash is chosen.
 	longest map[string]time.Duration
 }
@@ -78,6 +82,18 @@ resources:
   db: { type: compute, image: kv-store, volumes: { data: /var/lib/kv }, run: ["kv --listen $ADDRESS:5432 --data $ROOT/var/lib/kv"] }
   data: { type: volume, size: 64MiB }
   lan: { type: network, private: true, members: [web, front] }
+  front: { type: load-balancer, targets: web, listen: 8080, check: { path: /healthz, every: 1s } }
+`
+
+// changedShop has its machines replaced one after another, its database under another agreement, and one class more.
+const changedShop = `
+name: shop
+resources:
+  web: { type: cluster, image: static-web, count: 2..4, environment: { LOOK: fancy }, run: ["web --listen $ADDRESS:8080 --db ${db.address}:5432"] }
+  db: { type: compute, cores: 2, image: kv-store, volumes: { data: /var/lib/kv }, run: ["kv --listen $ADDRESS:5432 --data $ROOT/var/lib/kv"] }
+  data: { type: volume, size: 64MiB }
+  lan: { type: network, private: true, members: [web, front] }
+  cache: { type: compute, image: kv-store, run: ["kv --listen $ADDRESS:5432 --data $ROOT/var/lib/kv"] }
   front: { type: load-balancer, targets: web, listen: 8080, check: { path: /healthz, every: 1s } }
 `
 
@@ -102,10 +118,13 @@ func newCrashHouse(t *testing.T) *crashHouse {
 	})
 	house := &crashHouse{
 		t: t, program: program, data: filepath.Join(directory, "data"), descriptor: filepath.Join(directory, "shop.yaml"),
+		changed:     filepath.Join(directory, "changed.yaml"),
 		environment: append(os.Environ(), "XDG_STATE_HOME="+filepath.Join(directory, "state"), "NO_COLOR=1"),
 	}
-	if err := os.WriteFile(house.descriptor, []byte(shop), 0o600); err != nil {
-		t.Fatal(err)
+	for file, content := range map[string]string{house.descriptor: shop, house.changed: changedShop} {
+		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	t.Cleanup(house.down)
 	house.measure()
@@ -116,7 +135,7 @@ func newCrashHouse(t *testing.T) *crashHouse {
 func (h *crashHouse) measure() {
 	h.longest = map[string]time.Duration{}
 	h.up()
-	for _, phase := range []string{"deploy", "scale", "remove"} {
+	for _, phase := range []string{"deploy", "scale", "apply", "remove"} {
 		began := time.Now()
 		for _, command := range h.commands(phase, "measured") {
 			h.must(command...)
@@ -125,7 +144,7 @@ func (h *crashHouse) measure() {
 	}
 	h.nothingLeft("measured")
 	h.down()
-	h.t.Logf("deploy %s, scale %s, remove %s", h.longest["deploy"], h.longest["scale"], h.longest["remove"])
+	h.t.Logf("each phase takes %v", h.longest)
 }
 
 func (h *crashHouse) commands(phase, name string) [][]string {
@@ -134,6 +153,8 @@ func (h *crashHouse) commands(phase, name string) [][]string {
 		return [][]string{{"submit", h.descriptor, "--as", name, "--accept", "best"}, {"deploy", name}}
 	case "scale":
 		return [][]string{{"scale", name, "web=4"}}
+	case "apply":
+		return [][]string{{"apply", h.changed, "--as", name, "-y"}}
 	}
 	return [][]string{{"remove", name, "-y"}}
 }
@@ -232,6 +253,21 @@ func (h *crashHouse) settle(name string) string {
 	return ""
 }
 
+// applied applies the change again, as a person would who does not know how far it came, and then once more: there is
+// nothing left to change.
+func (h *crashHouse) applied(name string) {
+	h.t.Helper()
+	again := []string{"apply", h.changed, "--as", name, "-y", "-o", "json"}
+	for deadline := time.Now().Add(time.Minute); h.run(again...) != nil; time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			h.must(again...)
+		}
+	}
+	if output, err := h.output(again...); err != nil || !strings.Contains(string(output), `"same": true`) {
+		h.t.Errorf("%s: applied again there is something to change: %v: %s", name, err, output)
+	}
+}
+
 func (h *crashHouse) status(name string) (proto.DeploymentStatus, bool) {
 	h.t.Helper()
 	output, err := h.output("status", name, "-o", "json")
@@ -253,7 +289,7 @@ func (h *crashHouse) status(name string) (proto.DeploymentStatus, bool) {
 func (h *crashHouse) exactlyOnce(name string) {
 	h.t.Helper()
 	status, _ := h.status(name)
-	want := map[string]int{"data": 1, "db": 1, "lan": 1, "front": 1, "web": status.Counts["web"]}
+	want := status.Counts
 	got, processes := map[string]int{}, 0
 	for _, resource := range h.resources() {
 		if resource.Quarantined || resource.State != vendormodules.ResourceRunning {
