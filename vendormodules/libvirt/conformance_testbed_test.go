@@ -93,16 +93,17 @@ func open(t testing.TB, configuration string, credentials services.Credentials) 
 	return module
 }
 
-// TestConformanceOfTestDriver runs the suite on libvirt's own test driver, which has everything in memory, for as long as
-// somebody is connected.
-func TestConformanceOfTestDriver(t *testing.T) {
+// testDriver is the URI of libvirt's own test driver, which has everything in memory for as long as the test runs, and an
+// image.
+func testDriver(t *testing.T) string {
+	t.Helper()
 	uri := "test:///default?socket=" + testbed(t, "SOCKET")
 	address, err := link.ParseAddress(uri)
 	if err != nil {
 		t.Fatal(err)
 	}
 	kept := link.New(address, func(context.Context) (link.Identity, error) { return link.Identity{}, nil })
-	defer kept.Close()
+	t.Cleanup(kept.Close)
 	err = kept.Call(t.Context(), func(daemon *godriver.Libvirt) error {
 		pool, err := daemon.StoragePoolLookupByName("default-pool")
 		if err != nil {
@@ -114,7 +115,16 @@ func TestConformanceOfTestDriver(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tested := provider(uri, "default-pool", nil, fmt.Sprintf("{hosts: {local: %q}, pool: default-pool, country: DE, stop-within: 1s}", uri))
+	return uri
+}
+
+func testDriverConfiguration(uri string) string {
+	return fmt.Sprintf("{hosts: {local: %q}, pool: default-pool, country: DE, stop-within: 1s}", uri)
+}
+
+func TestConformanceOfTestDriver(t *testing.T) {
+	uri := testDriver(t)
+	tested := provider(uri, "default-pool", nil, testDriverConfiguration(uri))
 	tested.Against, tested.Record = "libvirt's test driver", "conformance-test-driver.json"
 	tested.Unproven = map[string]string{
 		"ranges": "the driver makes up addresses, also beyond a network's range",

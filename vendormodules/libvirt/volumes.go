@@ -120,11 +120,13 @@ func (h *host) addVolume(ctx context.Context, wanted libvirtxml.StorageVolume) e
 		if err != nil {
 			return err
 		}
-		_, err = daemon.StorageVolCreateXML(pool, text, 0)
-		if answers(err, libvirt.ErrStorageVolExist) {
+		if _, err = daemon.StorageVolCreateXML(pool, text, 0); err == nil {
 			return nil
 		}
-		return err
+		if _, missing := daemon.StorageVolLookupByName(pool, wanted.Name); missing != nil { // drivers do not agree on an error
+			return err
+		}
+		return nil
 	})
 }
 

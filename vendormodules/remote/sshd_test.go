@@ -18,7 +18,7 @@ import (
 	"github.com/cloud-agency/agency/vendormodules/vendortest"
 )
 
-// TestOpenSSH is that of OpenSSH's server, for who runs the test; `make testbed-up` installs it.
+// TestOpenSSH is that of OpenSSH's server, for who runs the test; `testbed/libvirt up` installs it.
 func TestOpenSSH(t *testing.T) {
 	self, err := user.Current()
 	if err != nil {

@@ -3,6 +3,7 @@
 package remotetest
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -27,12 +28,15 @@ func New(private, authorized []byte) (*Server, error) {
 		return nil, fmt.Errorf("host key: %w", err)
 	}
 	var allowed []string
-	for len(authorized) > 0 {
-		key, _, _, rest, err := ssh.ParseAuthorizedKey(authorized)
-		if err != nil {
-			break
+	for line := range bytes.Lines(authorized) {
+		if len(bytes.TrimSpace(line)) == 0 {
+			continue
 		}
-		allowed, authorized = append(allowed, string(key.Marshal())), rest
+		key, _, _, _, err := ssh.ParseAuthorizedKey(line)
+		if err != nil {
+			return nil, fmt.Errorf("authorized key: %w", err)
+		}
+		allowed = append(allowed, string(key.Marshal()))
 	}
 	config := &ssh.ServerConfig{
 		PublicKeyCallback: func(_ ssh.ConnMetadata, key ssh.PublicKey) (*ssh.Permissions, error) {
@@ -104,7 +108,8 @@ func run(channel ssh.Channel, asked <-chan *ssh.Request) {
 			running.Go(func() {
 				_ = command.Wait()
 				status, _ := command.ProcessState.Sys().(syscall.WaitStatus)
-				_, _ = channel.SendRequest(outcome(status))
+				request, payload := outcome(status)
+				_, _ = channel.SendRequest(request, false, payload)
 				_ = channel.Close()
 			})
 		case request.Type == "signal" && command != nil:
@@ -120,11 +125,11 @@ func run(channel ssh.Channel, asked <-chan *ssh.Request) {
 }
 
 // outcome is how a session is told of a command's end.
-func outcome(status syscall.WaitStatus) (request string, wantReply bool, payload []byte) {
+func outcome(status syscall.WaitStatus) (request string, payload []byte) {
 	if !status.Signaled() {
-		return "exit-status", false, binary.BigEndian.AppendUint32(nil, uint32(status.ExitStatus())) //nolint:gosec // not negative
+		return "exit-status", binary.BigEndian.AppendUint32(nil, uint32(status.ExitStatus())) //nolint:gosec // not negative
 	}
-	return "exit-signal", false, ssh.Marshal(struct {
+	return "exit-signal", ssh.Marshal(struct {
 		Signal        string
 		Core          bool
 		Message, Lang string
