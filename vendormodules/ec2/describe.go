@@ -12,11 +12,7 @@ import (
 
 // Describe implements vendormodules.Module.
 func (m *Module) Describe() vendormodules.Description {
-	fields := []vendormodules.CredentialField{
-		{Name: "access-key", Help: "id of an access key"},
-		{Name: "secret-key", Help: "secret of that access key", Secret: true},
-		{Name: "session-token", Help: "token of a temporary credential; empty for others", Secret: true},
-	}
+	fields := credentialFields()
 	credentials := map[descriptors.ResourceType][]vendormodules.CredentialField{}
 	for _, kind := range m.configuration.Types {
 		credentials[kind] = fields

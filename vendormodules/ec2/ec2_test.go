@@ -66,11 +66,28 @@ func TestErrorsOfTheCloudAreMapped(t *testing.T) {
 }
 
 func TestAMissingRightIsNamed(t *testing.T) {
-	module, account := opened(t, "")
-	account.Fail("CreateVolume", "UnauthorizedOperation")
-	err := module.CheckCredential(t.Context(), services.Scope{Vendor: "ec2-test"})
-	if !errors.Is(err, vendormodules.ErrAuthentication) || !strings.Contains(err.Error(), "ec2:CreateVolume") {
-		t.Errorf("the check says %v", err)
+	account := &ec2test.Account{}
+	module := beside(t, account, "")
+	scope := services.Scope{Vendor: "ec2-test"}
+	if err := module.CheckCredential(t.Context(), scope); err != nil || account.Count() != 0 {
+		t.Errorf("the check makes %d things and says %v", account.Count(), err)
+	}
+	for action, right := range map[string]string{
+		"CreateVolume": "ec2:CreateVolume", "RunInstances": "ec2:RunInstances", "CreateSecurityGroup": "ec2:CreateSecurityGroup",
+		"DescribeLoadBalancers": "elasticloadbalancing:DescribeLoadBalancers",
+	} {
+		account.Fail(action, "UnauthorizedOperation")
+		err := module.CheckCredential(t.Context(), scope)
+		if !errors.Is(err, vendormodules.ErrAuthentication) || !strings.Contains(err.Error(), right) {
+			t.Errorf("without %s the check says %v", right, err)
+		}
+	}
+}
+
+func TestACheckChangesNothingWhereDryRunsAreNotKnown(t *testing.T) {
+	account := &ec2test.Account{Wet: true}
+	if err := beside(t, account, "").CheckCredential(t.Context(), services.Scope{Vendor: "ec2-test"}); err != nil || account.Count() != 0 {
+		t.Errorf("the check makes %d things and says %v", account.Count(), err)
 	}
 }
 

@@ -10,7 +10,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
-	"go.uber.org/zap"
 
 	"github.com/cloud-agency/agency/vendormodules"
 )
@@ -22,6 +21,8 @@ func (m *Module) inGroup(ctx context.Context, request vendormodules.Request, vpc
 		return err
 	}
 	defer m.releaseGroups()
+	m.creations.Add(1) // a listing that goes on now may show what is made, or may not
+	defer m.creations.Add(1)
 	err := m.ruled(ctx, request, vpc, work)
 	if err != nil {
 		m.unswept.Store(true) // nobody may come back for what was made
@@ -200,32 +201,6 @@ func (m *Module) authorize(ctx context.Context, group types.SecurityGroup, wante
 func (m *Module) authorizeIn(ctx context.Context, group types.SecurityGroup, permissions []types.IpPermission) error {
 	_, err := m.client.AuthorizeSecurityGroupIngress(ctx, &ec2.AuthorizeSecurityGroupIngressInput{GroupId: group.GroupId, IpPermissions: permissions})
 	return err
-}
-
-// sweep deletes what is no resource and nothing needs any more, after a complete listing. What could not be deleted is
-// looked for again at the next.
-func (m *Module) sweep(ctx context.Context, listed []vendormodules.Resource) {
-	if !m.unswept.Load() {
-		return
-	}
-	going := slices.ContainsFunc(listed, func(one vendormodules.Resource) bool { return one.State == vendormodules.ResourceDeleting })
-	m.unswept.Store(going)
-	if err := m.holdGroups(ctx); err != nil {
-		m.unswept.Store(true)
-		return
-	}
-	defer m.releaseGroups()
-	listed = slices.Concat(listed, m.youngOnes()) // what the listing may not have shown
-	pending, failure := m.releaseAddresses(ctx, listed)
-	err := errors.Join(failure, m.deleteTargetGroups(ctx, listed), m.deleteGroups(ctx, listed))
-	if err != nil || pending {
-		m.unswept.Store(true)
-	}
-	if err != nil {
-		if ctx.Err() == nil {
-			m.environment.Log.Warn("something that nothing needs is still there", zap.Error(err))
-		}
-	}
 }
 
 // deleteGroups deletes the security groups of deployments of which nothing is left. Those of a deployment that has

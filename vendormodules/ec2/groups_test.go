@@ -2,13 +2,16 @@ package ec2_test
 
 import (
 	"errors"
+	"net/http"
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/cloud-agency/agency/vendormodules"
 	"github.com/cloud-agency/agency/vendormodules/ec2"
+	"github.com/cloud-agency/agency/vendormodules/ec2/ec2test"
 	"github.com/cloud-agency/agency/vendormodules/vendortest"
 )
 
@@ -110,5 +113,36 @@ func TestWithoutGroupsOfItsOwnTheModuleSaysSo(t *testing.T) {
 	made(t, module, ruled("m-1", "web", vendormodules.Rule{Class: "db"}))
 	if _, lacks := module.Describe().Lacks("rules"); !lacks || len(account.Groups()) != 0 {
 		t.Errorf("it has the groups %q, and says that it lacks rules: %t", account.Groups(), lacks)
+	}
+}
+
+// meanwhile does something once, in the middle of the next listing.
+type meanwhile struct{ do func() }
+
+// RoundTrip implements http.RoundTripper.
+func (m *meanwhile) RoundTrip(request *http.Request) (*http.Response, error) {
+	if do := m.do; do != nil && strings.Contains(body(request), "Action=DescribeSnapshots") {
+		m.do = nil
+		do()
+	}
+	return http.DefaultTransport.RoundTrip(request)
+}
+
+func TestAListingThatMissesAMachineDoesNotSweepItsGroup(t *testing.T) {
+	account, line := &ec2test.Account{}, &meanwhile{}
+	module, err := open(t, account.Start(t), "", line)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var id string
+	line.do = func() {
+		id = made(t, module, ruled("m-1", "web", vendormodules.Rule{Class: "db"}))
+		until(t, module, id, vendormodules.ResourceRunning)
+	}
+	if listed, err := module.List(t.Context()); err != nil || len(listed) != 0 || id == "" {
+		t.Fatalf("listed are %+v, %v, and %q is made meanwhile", listed, err, id)
+	}
+	if rules := account.Rules(id); len(rules) != 1 {
+		t.Errorf("it lets in %q", rules)
 	}
 }

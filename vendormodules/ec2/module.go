@@ -1,17 +1,13 @@
 package ec2
 
 import (
-	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
@@ -86,6 +82,9 @@ type Module struct {
 	// grouping is held by who changes security groups; unswept says that some may be left that nothing needs.
 	grouping chan struct{}
 	unswept  atomic.Bool
+	// creations count each begin and end of one of what may be swept; unsweepable is what was told last of a sweep that failed.
+	creations   atomic.Int64
+	unsweepable string
 
 	mutex sync.Mutex
 	// young are resources by id that listings may not show yet.
@@ -189,41 +188,6 @@ func (m *Module) flavor(ctx context.Context, class descriptors.Class, image cata
 		return catalogue.Flavor{}, err
 	}
 	return m.configuration.Prices.Cheapest(flavors, class, image)
-}
-
-// CheckCredential implements vendormodules.CredentialChecker. What changes something is tried dry.
-func (m *Module) CheckCredential(ctx context.Context, scope services.Scope) error {
-	client := m.connect(scope)
-	dry := aws.Bool(true)
-	zone := cmp.Or(m.configuration.Zone, m.configuration.Region+"a")
-	for _, one := range []struct {
-		right string
-		try   func() error
-	}{
-		{"ec2:DescribeInstances", func() error {
-			_, err := client.DescribeInstances(ctx, &ec2.DescribeInstancesInput{MaxResults: aws.Int32(5)})
-			return err
-		}},
-		{"ec2:CreateVolume", func() error {
-			_, err := client.CreateVolume(ctx, &ec2.CreateVolumeInput{AvailabilityZone: &zone, Size: aws.Int32(1), DryRun: dry})
-			return err
-		}},
-		{"ec2:RunInstances", func() error {
-			_, err := client.RunInstances(ctx, &ec2.RunInstancesInput{
-				ImageId: aws.String("ami-00000000000000000"), MinCount: aws.Int32(1), MaxCount: aws.Int32(1), DryRun: dry,
-			})
-			return err
-		}},
-	} {
-		err := one.try()
-		if code := codeOf(err); code == "DryRunOperation" || strings.HasPrefix(code, "InvalidAMIID") || strings.HasPrefix(code, "InvalidZone") {
-			continue
-		}
-		if err != nil {
-			return fault(fmt.Sprintf("try the credential of %s for the right %s", scope, one.right), err)
-		}
-	}
-	return nil
 }
 
 // Close implements vendormodules.Module.

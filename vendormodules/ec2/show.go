@@ -99,6 +99,7 @@ func (m *Module) List(ctx context.Context) ([]vendormodules.Resource, error) {
 	if m.closed.Load() {
 		return nil, errClosed
 	}
+	creations := m.creations.Load()
 	var all []vendormodules.Resource
 	for _, one := range m.families() {
 		if m.lacking(one.needs) != "" {
@@ -113,7 +114,7 @@ func (m *Module) List(ctx context.Context) ([]vendormodules.Resource, error) {
 		}
 		all = append(all, found...)
 	}
-	m.sweep(ctx, all)
+	m.sweep(ctx, all, creations)
 	return all, nil
 }
 

@@ -29,6 +29,8 @@ type Account struct {
 	Zones int
 	// Plain clouds ignore the tags that a create asks for.
 	Plain bool
+	// Wet clouds do for real what they are asked to do dry.
+	Wet bool
 	// Off are the actions that the cloud does not know, as one has fewer that only speaks the same API.
 	Off []string
 
@@ -198,7 +200,7 @@ func (a *Account) act(name, authorization string, asked parameters) (any, error)
 	if !known || a.off(name) {
 		return nil, failed("InvalidAction", "The action %s is not valid for this web service", name)
 	}
-	if asked.text("DryRun") == "true" {
+	if asked.text("DryRun") == "true" && !a.Wet {
 		return nil, failed("DryRunOperation", "Request would have succeeded, but DryRun flag is set")
 	}
 	return do(a, asked)
