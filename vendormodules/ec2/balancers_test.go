@@ -181,3 +181,24 @@ func TestABalancerBearsTheLossOfEachAnswer(t *testing.T) {
 		})
 	}
 }
+
+func TestOtherServicesThrottleToo(t *testing.T) {
+	account := &ec2test.Account{Zones: 1}
+	module := beside(t, account, "")
+	for _, code := range []string{"Throttling", "RequestLimitExceeded"} {
+		account.Fail("CreateLoadBalancer", code)
+		_, err := module.Create(t.Context(), requested("b", balancer("tcp")))
+		if !errors.Is(err, vendormodules.ErrTransient) {
+			t.Errorf("%s is %v", code, err)
+		}
+		var hint vendormodules.RetryAfter
+		if code == "RequestLimitExceeded" && (!errors.As(err, &hint) || hint.RetryAfter() != 7*time.Second) {
+			t.Errorf("the cloud's hint of 7 seconds is lost: %v", err)
+		}
+	}
+	id := made(t, module, requested("b", balancer("tcp")))
+	account.Fail("DescribeTargetHealth", "Throttling")
+	if err := module.SetTargets(t.Context(), id, nil); !errors.Is(err, vendormodules.ErrTransient) {
+		t.Errorf("its targets: %v", err)
+	}
+}
