@@ -220,6 +220,9 @@ func (m *Module) createInstance(ctx context.Context, request vendormodules.Reque
 			}
 		}
 		created, err = m.run(ctx, request, input)
+		if why := m.lacking(rules); why != "" && m.isolates() && len(request.Rules) > 0 { // the proposal did not know it yet
+			created.Warnings = append(created.Warnings, "its rules have no effect: "+why)
+		}
 		return err
 	})
 	return created, err

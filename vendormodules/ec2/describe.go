@@ -19,8 +19,8 @@ func (m *Module) Describe() vendormodules.Description {
 	}
 	description := vendormodules.Description{
 		Kind: kindName, Version: version, Region: m.configuration.Region, Country: m.configuration.Country,
-		Types: append([]descriptors.ResourceType(nil), m.configuration.Types...), Images: m.configuration.Images.Names(),
-		Isolation: true, CreateToken: m.configuration.ClientTokens, Settle: m.configuration.Settle, Credentials: credentials,
+		Types: slices.Clone(m.configuration.Types), Images: m.configuration.Images.Names(),
+		Isolation: m.isolates(), CreateToken: m.configuration.ClientTokens, Settle: m.configuration.Settle, Credentials: credentials,
 		Notes: []string{
 			"commands and files of a machine must fit 16 KiB compressed, which is what the cloud takes",
 		},
@@ -50,6 +50,9 @@ func (m *Module) Describe() vendormodules.Description {
 	}
 	return description
 }
+
+// isolates says whether machines are kept apart from others', as far as was known when the module was opened.
+func (m *Module) isolates() bool { return m.lacks.before[rules] == "" }
 
 // balances says whether the module creates load balancers.
 func (m *Module) balances() bool {

@@ -174,6 +174,7 @@ func until(t *testing.T, module *ec2.Module, id string, state vendormodules.Reso
 
 func TestFaultsOfConfiguration(t *testing.T) {
 	for more, want := range map[string]string{
+		"flavors: [{name: m1.small}]": "write a name, cores and memory", "elastic-addresses: allways": `did you mean "always"`,
 		"regoin: x": `did you mean "region"?`, "prices: {core-hour: 1 EUR, gib-hour: 1 USD}": "one currency",
 		"types: [load-balancer]": "there is no", "images: {a: \"\"}": "write an id",
 	} {

@@ -114,7 +114,7 @@ func TestEachLackTakesAwayOneCapability(t *testing.T) {
 		}
 		for index, one := range vendortest.Capabilities(module) {
 			depends := name == "volume" && (one.Name == "attach" || one.Name == "snapshot") || name == "network" && one.Name == "range" ||
-				name == "load-balancer" && one.Name == "set-targets"
+				name == "load-balancer" && one.Name == "set-targets" || name == "rules" && one.Name == "isolation"
 			if one.Name != name && one.Has != before[index].Has && !depends {
 				t.Errorf("without %s it also lacks %s", action, one.Name)
 			}
@@ -122,6 +122,22 @@ func TestEachLackTakesAwayOneCapability(t *testing.T) {
 		id := made(t, module, ruled("m", "web", vendormodules.Rule{Class: "db"}))
 		until(t, module, id, vendormodules.ResourceRunning)
 		away(t, module, cloud.account)
+	}
+}
+
+func TestWhoIsPromisedRulesThatACloudDoesNotKnowIsWarned(t *testing.T) {
+	cloud := lessWithout(t, "DescribeSecurityGroups")
+	request := ruled("m", "web", vendormodules.Rule{Class: "db"})
+	created, err := cloud.open(t).Create(t.Context(), request)
+	if err != nil || len(created.Warnings) != 1 || !strings.Contains(created.Warnings[0], "rules") {
+		t.Errorf("the first is %+v, %v", created, err)
+	}
+	again := cloud.open(t)
+	isolated := machine()
+	isolated.Isolation = "required"
+	var refusal sla.Refusal
+	if _, err := again.Quote(t.Context(), isolated); !errors.As(err, &refusal) || refusal.Code != sla.RefusedIsolation {
+		t.Errorf("opened again it offers what it cannot keep apart: %v", err)
 	}
 }
 

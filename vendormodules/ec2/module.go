@@ -146,7 +146,7 @@ func (m *Module) Quote(ctx context.Context, class descriptors.Class) (vendormodu
 	if err := ctx.Err(); err != nil {
 		return vendormodules.Quote{}, err
 	}
-	if refusal := m.configuration.Refuse(class, true); refusal != nil {
+	if refusal := m.configuration.Refuse(class, m.isolates()); refusal != nil {
 		return vendormodules.Quote{}, *refusal
 	}
 	if _, _, err := m.probed.Get(ctx); err != nil {
