@@ -173,16 +173,39 @@ func (m *Module) showMachine(ctx context.Context, where *host, of machine) (vend
 	if err != nil {
 		return shown, err
 	}
-	if len(shown.Addresses) > 0 {
+	missing := of.without(shown.Addresses, m.configuration.Network)
+	if len(missing) == 0 {
 		m.since.forget(shown.ID)
 		return shown, nil
 	}
 	if waited := m.since.see(shown.ID, m.now()); waited < time.Duration(m.configuration.AddressWithin) {
 		shown.State = vendormodules.ResourceCreating
 	} else {
-		shown.Warnings = append(shown.Warnings, fmt.Sprintf("it runs, and has had no address for %s", waited.Round(time.Second)))
+		shown.Warnings = append(shown.Warnings,
+			fmt.Sprintf("it runs, and has had no address on %s for %s", strings.Join(missing, " and "), waited.Round(time.Second)))
 	}
 	return shown, nil
+}
+
+// without are those of libvirt's networks that a machine is on and has none of these addresses on.
+func (m machine) without(addresses []vendormodules.Address, shared string) []string {
+	var missing []string
+	if m.definition.Devices == nil {
+		return nil
+	}
+	for _, card := range m.definition.Devices.Interfaces {
+		if card.Source == nil || card.Source.Network == nil {
+			continue
+		}
+		name := card.Source.Network.Network
+		has := slices.ContainsFunc(addresses, func(one vendormodules.Address) bool {
+			return one.Network == "" && name == shared || strings.HasSuffix(one.Network, ":"+name)
+		})
+		if !has {
+			missing = append(missing, name)
+		}
+	}
+	return missing
 }
 
 // addresses of a machine: those that it was leased, else those that its guest agent tells, if it has one.
