@@ -50,7 +50,9 @@ type Attacher interface {
 }
 
 // Balancer is the ability to change the targets of a load balancer in place. Connections to targets that stay are not
-// disturbed; those to targets that go are drained.
+// disturbed; those to targets that go are drained. A balancer that knows which targets are healthy lets the last of those go
+// only when one that is to stay is healthy, and returns then: whoever asks may delete what goes. Is none in time, the targets
+// are what they were, and the error is ErrConflict.
 type Balancer interface {
 	SetTargets(ctx context.Context, id string, targets []Target) error
 }

@@ -234,3 +234,44 @@ func TestAResizeGoesOnAfterACrashAnywhere(t *testing.T) {
 		t.Errorf("it crashed only %d times", crashed)
 	}
 }
+
+// TestAMachineThatABalancerCannotDoWithoutStays: what comes of the first machine is no good, and the second serves on.
+func TestAMachineThatABalancerCannotDoWithoutStays(t *testing.T) {
+	for _, undone := range []bool{true, false} {
+		t.Run(fmt.Sprintf("undone %t", undone), func(t *testing.T) {
+			h := newMortalHouse(t, "athens")
+			before := h.agree(plain.source, "")
+			h.deploy(before).fine()
+			ids, changed, athens := h.ids(), h.changedTo(before, fancy), h.vendors["athens"]
+			second := athens.resource(t, "web-2").ID
+			athens.failing("lead front to web-1")
+			outcome, _ := h.through(applying(changed))
+			if outcome.Refusal == nil || !strings.Contains(outcome.Refusal.Message, "Not changed yet: web-2") {
+				t.Fatalf("it ended with %+v", outcome.Refusal)
+			}
+			if now := athens.resource(t, "web-2"); now.ID != second || now.State != vendormodules.ResourceRunning {
+				t.Fatalf("web-2 was %s and is %s, %s", second, now.ID, now.State)
+			}
+			led := slices.DeleteFunc(athens.log(), func(act string) bool { return !strings.HasPrefix(act, "lead front to ") })
+			if led[len(led)-1] != "lead front to web-1 web-2" {
+				t.Fatalf("of the balancer was made: %q", led)
+			}
+			next, to := changed, fancy
+			if undone {
+				next, to = before, plain
+				next.Revision = changed.Revision + 1
+			} else {
+				athens.failing()
+			}
+			if outcome, _ = h.through(applying(next)); outcome.Refusal != nil {
+				t.Fatal(outcome.Refusal)
+			}
+			if wrong := h.has(to, next, ids); wrong != "" {
+				t.Error(wrong)
+			}
+			if stayed := athens.resource(t, "web-2").ID == second; stayed != undone {
+				t.Errorf("web-2 stayed: %t", stayed)
+			}
+		})
+	}
+}

@@ -84,8 +84,9 @@ func (a *Agent) turn(ctx context.Context, target *deployment, class string, inde
 	return away, a.retarget(ctx, target)
 }
 
-// awaitCheck waits as long as a balancer before a class may take to find a new machine healthy. No cloud tells when it has,
-// and until then the machine gets no requests: the next one must not go before.
+// awaitCheck waits as long as a balancer before a class may take to find a new machine healthy: until then the machine gets
+// no requests, and the next one should not go before. It is no more than a courtesy. A balancer that knows who is healthy
+// sees to it itself that the last one does not go; where a cloud's does not, this is all there is.
 func (a *Agent) awaitCheck(ctx context.Context, descriptor descriptors.Deployment, class string) error {
 	var longest time.Duration
 	for _, balancer := range descriptor.Resources {
@@ -103,7 +104,8 @@ func (a *Agent) awaitCheck(ctx context.Context, descriptor descriptors.Deploymen
 	}
 }
 
-// takeOut marks a machine that is to be replaced, and leads balancers to the others.
+// takeOut marks a machine that is to be replaced, and leads balancers to the others. One that they cannot do without stays
+// in service.
 func (a *Agent) takeOut(ctx context.Context, target *deployment, one *instance) error {
 	err := a.note(ctx, target, one, func(record *instanceRecord) bool {
 		changed := !record.Outgoing
@@ -113,7 +115,14 @@ func (a *Agent) takeOut(ctx context.Context, target *deployment, one *instance) 
 	if err != nil {
 		return err
 	}
-	return a.retarget(ctx, target)
+	cause := a.retarget(ctx, target)
+	if cause == nil || ctx.Err() != nil {
+		return cause
+	}
+	return errors.Join(cause, a.note(ctx, target, one, func(record *instanceRecord) bool {
+		record.Outgoing = false
+		return true
+	}))
 }
 
 // adjust brings an instance that goes on to what the descriptor has of it: its size, and the agreement that it is under.

@@ -107,11 +107,16 @@ func setTargets(ctx context.Context, one found, targets []vendormodules.Target) 
 	if err != nil {
 		return err
 	}
+	before := of.Targets
 	of.Targets = targets
 	if err := writeRecord(ctx, engine, one.ID, of); err != nil {
 		return err
 	}
 	_, err = askBalancer(ctx, engine, one.ID, "reload")
+	if errors.Is(err, vendormodules.ErrConflict) { // it goes on with those that it had
+		of.Targets = before
+		return errors.Join(err, writeRecord(ctx, engine, one.ID, of))
+	}
 	return err
 }
 
@@ -133,7 +138,10 @@ func askBalancer(ctx context.Context, engine *client.Client, id, what string) (s
 	var answer, complaint strings.Builder
 	command := vendormodules.Command{Arguments: []string{"/agency", "balancer", what, "/" + balancerHome}}
 	exit, err := execute(ctx, engine, id, command, &answer, &complaint)
-	if err == nil && exit != 0 {
+	switch {
+	case err == nil && exit == balancer.ExitNeeded:
+		err = fmt.Errorf("%s: %w", strings.TrimSpace(complaint.String()), vendormodules.ErrConflict)
+	case err == nil && exit != 0:
 		err = fmt.Errorf("%s: %w", strings.TrimSpace(complaint.String()), vendormodules.ErrTransient)
 	}
 	return answer.String(), err

@@ -2,6 +2,7 @@ package ptc
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/cloud-agency/agency/vendormodules"
@@ -72,6 +73,7 @@ func (m *Module) setTargets(ctx context.Context, of record.Record, targets []ven
 	if err := m.steady(of, descriptors.LoadBalancer); err != nil {
 		return err
 	}
+	before := of.Targets
 	of.Targets = targets
 	if err := m.at(of.Key).Write(of); err != nil {
 		return err
@@ -80,7 +82,11 @@ func (m *Module) setTargets(ctx context.Context, of record.Record, targets []ven
 	if err != nil || !alive || status.Phase != record.Running {
 		return err // it reads them when it starts
 	}
-	if err := balancer.Reload(ctx, m.at(of.Key)); err != nil {
+	switch err := balancer.Reload(ctx, m.at(of.Key), balancer.Patience); {
+	case errors.Is(err, balancer.ErrNeeded):
+		of.Targets = before
+		return errors.Join(fmt.Errorf("%w: %w", err, vendormodules.ErrConflict), m.at(of.Key).Write(of))
+	case err != nil:
 		return fmt.Errorf("%w: %w", err, vendormodules.ErrTransient)
 	}
 	return nil

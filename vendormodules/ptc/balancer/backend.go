@@ -2,6 +2,7 @@ package balancer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -23,6 +24,8 @@ type health int
 const (
 	unknown health = iota
 	healthy
+	// late targets have not answered checks in time; unhealthy ones have answered badly, or take no connections.
+	late
 	unhealthy
 )
 
@@ -39,6 +42,7 @@ type backend struct {
 
 	health   health
 	failures int
+	fault    error // of the last check, nil for one that succeeded
 	active   int
 	gone     bool
 }
@@ -114,20 +118,32 @@ func (p *pool) probe(b *backend) error {
 func (p *pool) sound(b *backend) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	b.failures = 0
+	b.failures, b.fault = 0, nil
 	if b.health != healthy {
-		b.health = healthy
 		p.report("%s is healthy", b)
+		p.turn(b, healthy)
 	}
 }
 
-// failed counts failures, of which failuresToDown in a row make a target unhealthy.
+// failed counts failures, of which failuresToDown in a row make a target unhealthy, or late.
 func (p *pool) failed(b *backend, err error, weight int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	b.failures += weight
-	if b.health != unhealthy && b.failures >= failuresToDown && !b.gone {
-		b.health = unhealthy
-		p.report("%s is unhealthy: %v", b, err)
+	b.failures, b.fault = b.failures+weight, err
+	becomes := unhealthy
+	var slow net.Error
+	if errors.As(err, &slow) && slow.Timeout() {
+		becomes = late
 	}
+	if b.health != becomes && b.failures >= failuresToDown && !b.gone {
+		p.report("%s is unhealthy: %v", b, err)
+		p.turn(b, becomes)
+	}
+}
+
+// turn changes the health of a target. The caller holds the lock.
+func (p *pool) turn(b *backend, to health) {
+	b.health = to
+	close(p.turned)
+	p.turned = make(chan struct{})
 }

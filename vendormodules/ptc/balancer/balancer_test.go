@@ -87,7 +87,7 @@ func (f *front) set(targets ...vendormodules.Target) {
 	if err := f.directory.Write(f.record); err != nil {
 		f.Fatal(err)
 	}
-	if err := balancer.Reload(f.Context(), f.directory); err != nil {
+	if err := balancer.Reload(f.Context(), f.directory, wait); err != nil {
 		f.Fatal(err)
 	}
 }

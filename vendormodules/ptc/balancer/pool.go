@@ -22,36 +22,18 @@ type pool struct {
 	log   io.Writer
 	tasks sync.WaitGroup
 
+	// changing is held while targets change, which may take a while.
+	changing sync.Mutex
+
 	mu       sync.Mutex
 	backends []*backend
 	next     int
+	// turned is closed, and made anew, when the health of a target changes.
+	turned chan struct{}
 }
 
 func newPool(ctx context.Context, check descriptors.Check, log io.Writer) *pool {
-	return &pool{ctx: ctx, check: check, log: log}
-}
-
-// set replaces the targets. Those that stay, by name, address and port, are left in peace.
-func (p *pool) set(targets []vendormodules.Target) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	old := p.backends
-	p.backends = make([]*backend, 0, len(targets))
-	for _, target := range targets {
-		same := func(b *backend) bool { return b.target == target }
-		if slices.ContainsFunc(p.backends, same) {
-			continue
-		}
-		if index := slices.IndexFunc(old, same); index >= 0 {
-			p.backends = append(p.backends, old[index])
-			old = slices.Delete(slices.Clone(old), index, index+1)
-			continue
-		}
-		p.backends = append(p.backends, p.join(target))
-	}
-	for _, gone := range old {
-		p.leave(gone)
-	}
+	return &pool{ctx: ctx, check: check, log: log, turned: make(chan struct{})}
 }
 
 // join makes a backend and begins to check it. The caller holds the lock.
@@ -83,12 +65,13 @@ func (p *pool) leave(b *backend) {
 	})
 }
 
-// pick takes the target with the least to do among the healthy ones, else among those that nothing is known of; nil if
-// there is none that has not been tried. The caller gives it back by release.
+// pick takes the target with the least to do among the healthy ones, else among those that nothing is known of, else
+// among those that are late, which may only be busy; nil if there is none that has not been tried. The caller gives it
+// back by release.
 func (p *pool) pick(tried []*backend) *backend {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, health := range []health{healthy, unknown} {
+	for _, health := range []health{healthy, unknown, late} {
 		var best *backend
 		for i := range p.backends {
 			b := p.backends[(p.next+i)%len(p.backends)]
@@ -128,6 +111,8 @@ func (p *pool) count() (all, sound int) {
 
 // close waits for everything that the pool has begun; its context has ended.
 func (p *pool) close() {
+	p.changing.Lock() // a change under way begins tasks
+	defer p.changing.Unlock()
 	p.tasks.Wait()
 	p.mu.Lock()
 	defer p.mu.Unlock()

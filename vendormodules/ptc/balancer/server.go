@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -80,7 +81,9 @@ func (s *Server) Serve(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(err, s.Close())
 	}
-	pool.set(of.Targets) //nolint:contextcheck // what the pool begins has the pool's context
+	if err := pool.set(ctx, of.Targets, 0); err != nil { // the first ones: there is nobody to wait for
+		return errors.Join(err, s.Close())
+	}
 
 	group, stopped := errgroup.WithContext(ctx)
 	control := &http.Server{Handler: s.controls(pool), ReadHeaderTimeout: headerLimit}
@@ -164,13 +167,20 @@ func controlPath(directory *os.File) string {
 // controls are what the module asks for.
 func (s *Server) controls(pool *pool) http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST /targets", func(writer http.ResponseWriter, _ *http.Request) {
+	mux.HandleFunc("POST /targets", func(writer http.ResponseWriter, request *http.Request) {
 		of, err := s.directory.Read()
-		if err != nil {
-			http.Error(writer, err.Error(), http.StatusInternalServerError)
-			return
+		if err == nil {
+			var within time.Duration
+			if within, err = time.ParseDuration(request.URL.Query().Get("within")); err == nil {
+				err = pool.set(request.Context(), of.Targets, within)
+			}
 		}
-		pool.set(of.Targets) //nolint:contextcheck // what the pool begins has the pool's context
+		switch {
+		case errors.Is(err, ErrNeeded):
+			http.Error(writer, strings.TrimPrefix(err.Error(), ErrNeeded.Error()+": "), http.StatusConflict)
+		case err != nil:
+			http.Error(writer, err.Error(), http.StatusInternalServerError)
+		}
 	})
 	mux.HandleFunc("GET /figures", func(writer http.ResponseWriter, _ *http.Request) {
 		figures := s.meter.figures()
