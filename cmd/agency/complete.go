@@ -64,6 +64,9 @@ const (
 	namesOfClasses     nameKind = "classes"
 	namesOfCopies      nameKind = "copies"
 	namesOfSources     nameKind = "sources"
+	namesOfMachines    nameKind = "machines"
+	namesOfGroups      nameKind = "machines and classes"
+	namesOfVolumes     nameKind = "volumes"
 )
 
 // cursor is where in the command line the last word stands.
@@ -75,6 +78,8 @@ type cursor struct {
 	positional *kong.Value
 	// given are the positional arguments before it.
 	given []string
+	// undo says that apply was told to go back, which takes a name.
+	undo  bool
 	names nameKind
 	// target is where the agency is, as far as the words before say so.
 	target target
@@ -143,6 +148,8 @@ func (c *cursor) take(flag *kong.Flag, value string) {
 		c.target.Credentials = value
 	case "connection":
 		c.target.Connection = value
+	case "undo":
+		c.undo = true
 	}
 }
 
@@ -192,8 +199,11 @@ func (c *cursor) kindOfNames() nameKind {
 	case c.node.Name == "vendor" || c.positional.Name == "vendor":
 		return namesOfVendors
 	}
+	if c.positional.Name == "file-or-name" && !c.undo {
+		return "" // files are offered
+	}
 	switch c.positional.Name {
-	case "name", "name-or-operation", "name-or-file":
+	case "file-or-name", "name", "name-or-operation", "name-or-file":
 		return namesOfDeployments
 	case "agent":
 		return namesOfAgents
@@ -203,6 +213,13 @@ func (c *cursor) kindOfNames() nameKind {
 		return namesOfCopies
 	case "source":
 		return namesOfSources
+	case "machine":
+		if slices.Contains([]string{"start", "stop", "reboot"}, c.node.Name) {
+			return namesOfGroups
+		}
+		return namesOfMachines
+	case "volume":
+		return namesOfVolumes
 	}
 	return ""
 }
@@ -229,8 +246,8 @@ func (s *session) namesFor(ctx context.Context, place *cursor) []string {
 		return classNames(ctx, agency, place.given)
 	case namesOfCopies:
 		return copyNames(ctx, agency)
-	case namesOfSources:
-		return sourceNames(ctx, agency, place.given)
+	case namesOfSources, namesOfMachines, namesOfGroups, namesOfVolumes:
+		return resourceNames(ctx, agency, place)
 	}
 	return applicationNames(ctx, agency)
 }

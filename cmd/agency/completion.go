@@ -14,7 +14,7 @@ func (completionVerb) Help() string {
 		`agency completion zsh > "${fpath[1]}/_agency"`,
 		`agency completion fish > ~/.config/fish/completions/agency.fish`) +
 		"\n\nThe script asks the program itself what may come next, so that it never tells of other verbs than there are. Names " +
-		"of deployments, vendors and agents are those of the running agency."
+		"of deployments, what is in them, copies, vendors and agents are those of the running agency."
 }
 
 // Run prints the script.

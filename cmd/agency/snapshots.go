@@ -224,21 +224,3 @@ func copyNames(ctx context.Context, agency *client.Client) []string {
 	}
 	return names
 }
-
-// sourceNames are the volumes and machines of the deployment that was named before.
-func sourceNames(ctx context.Context, agency *client.Client, given []string) []string {
-	if len(given) == 0 {
-		return nil
-	}
-	deployment, err := agency.Deployment(ctx, given[0])
-	if err != nil {
-		return nil
-	}
-	var names []string
-	for _, resource := range deployment.Resources {
-		if resource.Type == descriptors.Volume || resource.Type.RunsMachines() {
-			names = append(names, resource.Name)
-		}
-	}
-	return names
-}
