@@ -88,7 +88,9 @@ func (r *deploymentRecord) supersede(descriptor descriptors.Deployment) {
 }
 
 // unfinished says whether changes are not through yet.
-func (r *deploymentRecord) unfinished() bool { return len(r.Former) > 0 || len(r.Superseded) > 0 }
+func (r *deploymentRecord) unfinished() bool {
+	return len(r.Former) > 0 || len(r.Superseded) > 0 || r.Inherited
+}
 
 // everyClass is every class of which something may stand, as the latest descriptor that has it says.
 func (r *deploymentRecord) everyClass() map[string]descriptors.Class {
@@ -146,6 +148,10 @@ func (a *Agent) finishChange(ctx context.Context, target *deployment) error {
 			return step{}, nil
 		})
 	}
+	if err == nil {
+		err = a.disinherit(ctx, target)
+	}
+	record = target.snapshot()
 	if err != nil || len(record.Superseded) == 0 {
 		return err
 	}

@@ -62,6 +62,8 @@ type deploymentRecord struct {
 	Former []descriptors.Deployment `json:"former,omitempty"`
 	// Superseded are the classes that agreements are not needed for once such changes are through, by agreement.
 	Superseded map[string][]string `json:"superseded,omitempty"`
+	// Inherited says that it was changed before it was ever deployed, so that agreements may stand that nobody named here.
+	Inherited bool `json:"inherited,omitempty"`
 	// Operation that was begun last.
 	Operation string `json:"operation,omitempty"`
 	Fault     string `json:"fault,omitempty"`
@@ -77,7 +79,7 @@ func planned(descriptor descriptors.Deployment, now time.Time) deploymentRecord 
 	}
 	return deploymentRecord{
 		Descriptor: descriptor, State: descriptors.DeploymentPlanned, Since: now.UTC(), Counts: counts,
-		Secret: rand.Text(),
+		Secret: rand.Text(), Inherited: descriptor.Revision > 0,
 	}
 }
 

@@ -85,6 +85,7 @@ func (a *Agent) admitted(ctx context.Context, target *deployment, taken *operati
 		} else if descriptor != nil && !same(*descriptor, record.Descriptor) {
 			edited := planned(*descriptor, a.Now())
 			record.Descriptor, record.Counts = edited.Descriptor, edited.Counts
+			record.Inherited = record.Inherited || edited.Inherited
 		}
 		if record.Operation == "" && record.State == descriptors.DeploymentPlanned {
 			events = append(events, record.event())
