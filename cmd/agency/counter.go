@@ -26,7 +26,9 @@ func (counterVerb) Help() string {
 	return example(
 		"agency counter shop ptc-athens --less 10%",
 		"agency counter shop ptc-athens --price 'web<=0.01 EUR/h' --price 'db<=0.012 EUR/h'",
-		"agency counter shop ptc-athens --price '24 EUR/month' -o json")
+		"agency counter shop ptc-athens --price '24 EUR/month' -o json") +
+		"\n\nIt is for what `agency submit` has called for and nobody has taken yet. `agency apply` leaves no call open: it takes the " +
+		"best plan or gives it up. Who wants to haggle over an application submits it, counters, and accepts."
 }
 
 // countered is what counter prints for programs.
