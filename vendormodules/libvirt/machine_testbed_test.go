@@ -26,11 +26,11 @@ func TestADiskMovesBetweenMachines(t *testing.T) {
 	module := open(t, machines(t, uri), nil)
 	defer module.Close()
 	disk := create(t, module, "disk", descriptors.Class{Type: descriptors.Volume, Size: 64 * quantity.MiB})
-	const wait = "until [ -e /dev/vdb ]; do sleep 1; done; mkdir -p /mnt/disk; "
-	writer := create(t, module, "writer", guest(wait+"mke2fs /dev/vdb; mount /dev/vdb /mnt/disk; echo carried-over >/mnt/disk/kept; "+
-		"umount /mnt/disk; echo it-is-written; exec sleep 86400"))
+	const wait = "until [ -e /dev/vdc ]; do sleep 1; done; mkdir -p /mnt/disk; "
+	writer := create(t, module, "writer", guest(wait+"mke2fs /dev/vdc && mount /dev/vdc /mnt/disk && echo carried-over >/mnt/disk/kept && "+
+		"umount /mnt/disk && echo it-is-written; exec sleep 86400"))
 	carry(t, module, disk, writer, "it-is-written")
-	reader := create(t, module, "reader", guest(wait+"mount /dev/vdb /mnt/disk; cat /mnt/disk/kept; umount /mnt/disk; exec sleep 86400"))
+	reader := create(t, module, "reader", guest(wait+"mount /dev/vdc /mnt/disk; cat /mnt/disk/kept; umount /mnt/disk; exec sleep 86400"))
 	carry(t, module, disk, reader, "carried-over")
 	if err := module.Delete(t.Context(), disk); err != nil {
 		t.Fatal(err)
