@@ -48,6 +48,9 @@ key_repository = $home/keystone/fernet
 key_repository = $home/keystone/credential
 [identity]
 password_hash_rounds = 4
+[cache]
+enabled = true
+backend = dogpile.cache.memory
 EOF
   conf placement <<EOF
 [placement_database]
