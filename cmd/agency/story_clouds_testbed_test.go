@@ -106,11 +106,12 @@ func newLibvirt(t *testing.T) cloud {
     virtualization: qemu
     machine: pc
     kernels:
-      guest: { kernel: %s, initrd: %s, command-line: console=ttyS0 quiet }
+      guest: { kernel: %s, initrd: %s, disk: %s, command-line: console=ttyS0 quiet }
+    disk: 48MiB
     images: { static-web: guest, kv-store: guest }
     availability: { compute: 99.95%%, volume: 99.99%% }
     ranges: 10.232.0.0/16`, uri, testbedValue(t, "libvirt", "LIBVIRT_NETWORK"), testbedValue(t, "libvirt", "LIBVIRT_KERNEL"),
-		testbedValue(t, "libvirt", "LIBVIRT_INITRD")), ""}, uri}
+		testbedValue(t, "libvirt", "LIBVIRT_INITRD"), testbedValue(t, "libvirt", "LIBVIRT_DISK")), ""}, uri}
 }
 
 func (c libvirtCloud) machines(t *testing.T) []string {

@@ -19,7 +19,10 @@ class Network(NoopNetworkDriver):
         return self.neutron.deallocate_vip(vip)
 
     def get_network(self, network_id, *args, **kwargs):
-        return self.neutron.get_network(network_id)
+        try:
+            return self.neutron.get_network(network_id)
+        except Exception:  # one of the appliances' own
+            return super().get_network(network_id)
 
     def get_subnet(self, subnet_id, *args, **kwargs):
         return self.neutron.get_subnet(subnet_id) if subnet_id else super().get_subnet(subnet_id)

@@ -57,8 +57,12 @@ func (m *Module) showNetwork(ctx context.Context, s *session, id string) (vendor
 
 // networkResource is what a network shows of itself. It is switched on when all that belongs to it is there.
 func (m *Module) networkResource(one networks.Network) vendormodules.Resource {
-	resource := readDescription(one.Name, one.Description).resource(one.ID)
+	of := readDescription(one.Name, one.Description)
+	resource := of.resource(one.ID)
 	resource.Type, resource.Created = descriptors.Network, one.CreatedAt.UTC()
+	if of.Range != "" {
+		resource.Addresses = []vendormodules.Address{{Address: of.Range}}
+	}
 	switch {
 	case one.Status == "ERROR":
 		resource.State, resource.Fault = vendormodules.ResourceError, "the cloud shows it in error"
@@ -86,9 +90,10 @@ func (m *Module) createNetwork(ctx context.Context, s *session, request vendormo
 	if len(earlier) > 0 {
 		network = earlier[0]
 	} else {
-		off := false
+		off, of := false, identityOf(request)
+		of.Range = rangeOf(request)
 		made, err := networks.Create(ctx, s.network, networks.CreateOpts{
-			Name: request.Key, Description: identityOf(request).describe(), AdminStateUp: &off,
+			Name: request.Key, Description: of.describe(), AdminStateUp: &off,
 		}).Extract()
 		if err != nil {
 			return vendormodules.Resource{}, err
@@ -117,11 +122,8 @@ func (m *Module) complete(ctx context.Context, s *session, network networks.Netw
 		subnet = network.Subnets[0]
 	} else {
 		options := subnets.CreateOpts{
-			NetworkID: network.ID, Name: request.Key, CIDR: request.Class.Range, IPVersion: gophercloud.IPv4,
+			NetworkID: network.ID, Name: request.Key, CIDR: rangeOf(request), IPVersion: gophercloud.IPv4,
 			Description: identityOf(request).describe(),
-		}
-		if options.CIDR == "" {
-			options.CIDR = chosenRange(request.Key)
 		}
 		for _, server := range m.configuration.NameServers {
 			options.DNSNameservers = append(options.DNSNameservers, server.String())
@@ -143,10 +145,14 @@ func (m *Module) complete(ctx context.Context, s *session, network networks.Netw
 	return *switched, nil
 }
 
-// chosenRange is one of 16,384 ranges within 10.64.0.0/10, so that a machine on two networks finds its way.
-func chosenRange(key string) string {
+// rangeOf is the range of a network's addresses: what its class asks for, else one of 16,384 within 10.64.0.0/10, so that
+// a machine on two networks finds its way.
+func rangeOf(request vendormodules.Request) string {
+	if request.Class.Range != "" {
+		return request.Class.Range
+	}
 	hash := fnv.New32a()
-	hash.Write([]byte(key))
+	hash.Write([]byte(request.Key))
 	sum := hash.Sum32()
 	return fmt.Sprintf("10.%d.%d.0/24", 64+sum>>8%64, sum%256)
 }

@@ -3,7 +3,9 @@ package openstack
 import (
 	"context"
 	"fmt"
+	"net/http"
 
+	"github.com/gophercloud/gophercloud/v2"
 	"github.com/gophercloud/gophercloud/v2/openstack/blockstorage/v3/volumes"
 	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/servers"
 
@@ -61,9 +63,21 @@ func (m *Module) resizeMachine(ctx context.Context, s *session, id string, class
 	case now.Flavor["id"] != wanted.ID:
 		return fmt.Errorf("the cloud took it back to its old size: %w", vendormodules.ErrNoCapacity)
 	case now.Status == "VERIFY_RESIZE":
-		return servers.ConfirmResize(ctx, s.compute, id).ExtractErr()
+		return m.confirm(ctx, s, id)
 	}
 	return nil
+}
+
+// confirm has Nova let go of a server's old size. It answers before it has, and takes no second word for it meanwhile.
+func (m *Module) confirm(ctx context.Context, s *session, id string) error {
+	err := servers.ConfirmResize(ctx, s.compute, id).ExtractErr()
+	if err != nil && !gophercloud.ResponseCodeIs(err, http.StatusBadRequest) && !gophercloud.ResponseCodeIs(err, http.StatusConflict) {
+		return err
+	}
+	return until(ctx, "server "+id+" keeps its new size", func() (bool, error) {
+		now, err := m.server(ctx, s, id)
+		return now.Status != "VERIFY_RESIZE", err
+	})
 }
 
 // extendInUse is the version of Cinder's API that extends volumes which machines have.

@@ -15,6 +15,8 @@ type identity struct {
 	On string
 	// Copy says that a volume is there to keep what another held.
 	Copy string
+	// Range of a network's addresses.
+	Range string
 }
 
 // kept is what a volume that is a copy says of itself.
@@ -37,7 +39,7 @@ func (i *identity) fields() []field {
 	return []field{
 		{"agency", &i.Tags.Agency}, {"agency-deployment", &i.Tags.Deployment}, {"agency-class", &i.Tags.Class},
 		{"agency-agreement", &i.Tags.Agreement}, {"agency-name", &i.Name}, {"agency-key", &i.Key}, {"agency-on", &i.On},
-		{"agency-copy", &i.Copy},
+		{"agency-copy", &i.Copy}, {"agency-range", &i.Range},
 	}
 }
 

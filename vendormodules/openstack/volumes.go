@@ -57,14 +57,14 @@ func (m *Module) showVolume(ctx context.Context, s *session, id string) (vendorm
 }
 
 // volumeResource is what a volume shows of itself, be it one or a snapshot.
-
 func volumeResource(one volumes.Volume) vendormodules.Resource {
 	of := readMetadata(one.Metadata)
 	resource := of.resource(one.ID)
 	resource.Type, resource.Created = descriptors.Volume, one.CreatedAt.UTC()
+	resource.Size = quantity.Bytes(one.Size) * quantity.GiB
 	resource.State, resource.Fault = storageState(one.Status)
 	if of.Copy == kept {
-		resource.Type, resource.Size = descriptors.Snapshot, quantity.Bytes(one.Size)*quantity.GiB
+		resource.Type = descriptors.Snapshot
 	}
 	return resource
 }
