@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -103,6 +104,7 @@ func newLibvirt(t *testing.T) cloud {
     country: GR
     hosts: { local: %q }
     network: %s
+    public: true
     virtualization: qemu
     machine: pc
     kernels:
@@ -115,7 +117,13 @@ func newLibvirt(t *testing.T) cloud {
 }
 
 func (c libvirtCloud) machines(t *testing.T) []string {
-	return shown(t, nil, "virsh", "-q", "-c", c.uri, "list", "--all", "--name")
+	return ofStory(shown(t, nil, "virsh", "-q", "-c", c.uri, "list", "--all", "--name"))
+}
+
+// ofStory are the names of the web shop's machines among all that there are, such as the records that a cloud keeps of
+// volumes, and machines of other tests.
+func ofStory(names []string) []string {
+	return slices.DeleteFunc(names, func(name string) bool { return !strings.HasPrefix(name, "web-") && !strings.HasPrefix(name, "db-") })
 }
 
 // openStackCloud is the testbed's project demo.
@@ -137,7 +145,7 @@ func newOpenStack(t *testing.T) cloud {
 }
 
 func (c openStackCloud) machines(t *testing.T) []string {
-	return shown(t, c.environment, "openstack", "server", "list", "-f", "value", "-c", "ID")
+	return shown(t, c.environment, "openstack", "server", "list", "--limit", "-1", "-f", "value", "-c", "ID")
 }
 
 // vsphereCloud is govmomi's simulator, with one template.
@@ -194,5 +202,5 @@ func (c vsphereCloud) machines(t *testing.T) []string {
 	for _, machine := range machines {
 		names = append(names, machine.Name())
 	}
-	return names
+	return ofStory(names)
 }
