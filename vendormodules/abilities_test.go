@@ -16,7 +16,8 @@ func TestAbilitiesOf(t *testing.T) {
 	module := memory.New().Open(memory.Agency)
 	all := vendormodules.Abilities{
 		Power: module, Attacher: module, Balancer: module, Meter: module, Console: module,
-		Executor: module, Files: module, Snapshotter: module, Imager: module, Catalogue: module, Credentials: module,
+		Executor: module, Files: module, Snapshotter: module, Imager: module, Resizer: module,
+		Catalogue: module, Credentials: module,
 	}
 	if got := vendormodules.AbilitiesOf(module); got != all {
 		t.Errorf("a module that can everything: %+v", got)
