@@ -113,19 +113,12 @@ func (m *Module) ensureBalancer(ctx context.Context, request vendormodules.Reque
 }
 
 func (m *Module) eachBalancer(ctx context.Context, input *elb.DescribeLoadBalancersInput) ([]types.LoadBalancer, error) {
-	var all []types.LoadBalancer
-	pages := elb.NewDescribeLoadBalancersPaginator(m.balancing, input)
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if codeOf(err) == "LoadBalancerNotFound" {
-			return nil, nil
-		}
-		if err != nil {
-			return nil, fault("list balancers", err)
-		}
-		all = slices.Concat(all, page.LoadBalancers)
+	all, err := collect(ctx, elb.NewDescribeLoadBalancersPaginator(m.balancing, input),
+		func(page *elb.DescribeLoadBalancersOutput) []types.LoadBalancer { return page.LoadBalancers })
+	if codeOf(err) == "LoadBalancerNotFound" {
+		return nil, nil
 	}
-	return all, nil
+	return all, fault("list balancers", err)
 }
 
 // balancers are those that the agency made: listings do not tell tags, but names say which tags to ask for.

@@ -42,20 +42,10 @@ func (m *Module) Snapshot(ctx context.Context, request vendormodules.CopyRequest
 }
 
 func (m *Module) snapshots(ctx context.Context, asked question) ([]vendormodules.Resource, error) {
-	var all []vendormodules.Resource
-	pages := ec2.NewDescribeSnapshotsPaginator(m.client, &ec2.DescribeSnapshotsInput{
+	found, err := collect(ctx, ec2.NewDescribeSnapshotsPaginator(m.client, &ec2.DescribeSnapshotsInput{
 		SnapshotIds: asked.ids(), Filters: asked.filters(), OwnerIds: []string{"self"},
-	})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return nil, fault("list snapshots", err)
-		}
-		for _, one := range page.Snapshots {
-			all = append(all, shownSnapshot(one))
-		}
-	}
-	return all, nil
+	}), func(page *ec2.DescribeSnapshotsOutput) []types.Snapshot { return page.Snapshots })
+	return shownAll(found, shownSnapshot), fault("list snapshots", err)
 }
 
 func shownSnapshot(snapshot types.Snapshot) vendormodules.Resource {

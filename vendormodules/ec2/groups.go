@@ -82,16 +82,9 @@ func inVPC(vpc string) []types.Filter {
 }
 
 func (m *Module) eachGroup(ctx context.Context, input *ec2.DescribeSecurityGroupsInput) ([]types.SecurityGroup, error) {
-	var all []types.SecurityGroup
-	pages := ec2.NewDescribeSecurityGroupsPaginator(m.client, input)
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return nil, fault("list security groups", err)
-		}
-		all = slices.Concat(all, page.SecurityGroups)
-	}
-	return all, nil
+	all, err := collect(ctx, ec2.NewDescribeSecurityGroupsPaginator(m.client, input),
+		func(page *ec2.DescribeSecurityGroupsOutput) []types.SecurityGroup { return page.SecurityGroups })
+	return all, fault("list security groups", err)
 }
 
 // ensureGroup finds or makes the group of a class of a deployment. It returns once listings show the group, as rules and

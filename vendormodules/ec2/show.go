@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -233,18 +232,10 @@ func shown(instance types.Instance) vendormodules.Resource {
 }
 
 func (m *Module) volumes(ctx context.Context, asked question) ([]vendormodules.Resource, error) {
-	var all []vendormodules.Resource
-	pages := ec2.NewDescribeVolumesPaginator(m.client, &ec2.DescribeVolumesInput{VolumeIds: asked.ids(), Filters: asked.filters()})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return nil, fault("list volumes", err)
-		}
-		for _, one := range page.Volumes {
-			all = append(all, shownVolume(one))
-		}
-	}
-	return all, nil
+	found, err := collect(ctx, ec2.NewDescribeVolumesPaginator(m.client, &ec2.DescribeVolumesInput{
+		VolumeIds: asked.ids(), Filters: asked.filters(),
+	}), func(page *ec2.DescribeVolumesOutput) []types.Volume { return page.Volumes })
+	return shownAll(found, shownVolume), fault("list volumes", err)
 }
 
 func shownVolume(volume types.Volume) vendormodules.Resource {
@@ -281,14 +272,7 @@ func (m *Module) subnets(ctx context.Context, asked question) ([]vendormodules.R
 }
 
 func (m *Module) eachSubnet(ctx context.Context, input *ec2.DescribeSubnetsInput) ([]types.Subnet, error) {
-	var all []types.Subnet
-	pages := ec2.NewDescribeSubnetsPaginator(m.client, input)
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return nil, fault("list subnets", err)
-		}
-		all = slices.Concat(all, page.Subnets)
-	}
-	return all, nil
+	all, err := collect(ctx, ec2.NewDescribeSubnetsPaginator(m.client, input),
+		func(page *ec2.DescribeSubnetsOutput) []types.Subnet { return page.Subnets })
+	return all, fault("list subnets", err)
 }

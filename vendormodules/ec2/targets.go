@@ -82,19 +82,12 @@ func seconds(length quantity.Duration) int32 {
 }
 
 func (m *Module) eachTargetGroup(ctx context.Context, input *elb.DescribeTargetGroupsInput) ([]types.TargetGroup, error) {
-	var all []types.TargetGroup
-	pages := elb.NewDescribeTargetGroupsPaginator(m.balancing, input)
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if code := codeOf(err); code == "TargetGroupNotFound" || code == "LoadBalancerNotFound" {
-			return nil, nil
-		}
-		if err != nil {
-			return nil, fault("list target groups", err)
-		}
-		all = slices.Concat(all, page.TargetGroups)
+	all, err := collect(ctx, elb.NewDescribeTargetGroupsPaginator(m.balancing, input),
+		func(page *elb.DescribeTargetGroupsOutput) []types.TargetGroup { return page.TargetGroups })
+	if code := codeOf(err); code == "TargetGroupNotFound" || code == "LoadBalancerNotFound" {
+		return nil, nil
 	}
-	return all, nil
+	return all, fault("list target groups", err)
 }
 
 // deleteTargetGroup deletes one by its name. One that a listener still has, which is on its way out, is left to be swept.
