@@ -175,15 +175,21 @@ func (t *trial) machines(count int) descriptors.CallForProposals {
 	return t.callFor(map[string]descriptors.Class{"web": class})
 }
 
+// SmallMachine is a class of one machine that is as small as can be, and yet has room for a web server with all that
+// looks for its faults.
+func SmallMachine(image string) descriptors.Class {
+	return descriptors.Class{
+		Type: descriptors.Compute, Image: image, Cores: 1, Memory: 128 * quantity.MiB, Count: quantity.Range{Min: 1, Max: 1},
+	}
+}
+
 // class is a small one of what the vendor has.
 func (t *trial) class() descriptors.Class {
 	if t.Class != nil {
 		return *t.Class
 	}
 	types := t.status.Description.Types
-	class := descriptors.Class{
-		Type: descriptors.Compute, Cores: 1, Memory: 32 << 20, Count: quantity.Range{Min: 1, Max: 1},
-	}
+	class := SmallMachine("")
 	if images := t.status.Description.Images; len(images) > 0 {
 		class.Image = images[0]
 	}

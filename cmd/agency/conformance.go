@@ -14,8 +14,6 @@ import (
 	"github.com/cloud-agency/agency/agents/client"
 	"github.com/cloud-agency/agency/agents/conformance"
 	"github.com/cloud-agency/agency/cmd/agency/present"
-	"github.com/cloud-agency/agency/descriptors"
-	"github.com/cloud-agency/agency/descriptors/quantity"
 )
 
 type conformanceVerb struct {
@@ -163,7 +161,8 @@ func (v conformanceVerb) try(
 ) (conformance.Report, error) {
 	options := conformance.Options{Bench: bench, Arrival: v.Arrival, Only: v.Only, Restart: candidate.restart()}
 	if v.Image != "" {
-		options.Class = &descriptors.Class{Type: descriptors.Compute, Image: v.Image, Cores: 1, Memory: 32 << 20, Count: quantity.Range{Min: 1, Max: 1}}
+		class := conformance.SmallMachine(v.Image)
+		options.Class = &class
 	}
 	return conformance.Run(ctx, options, func(check conformance.Check) {
 		if v.Output == present.FormatTable {
