@@ -96,18 +96,21 @@ func (a *Agent) status(ctx context.Context) proto.VendorStatus {
 
 // resourceList answers with the resources of one deployment or of all.
 func (a *Agent) resourceList(message proto.Message, question proto.Question) proto.Message {
-	var list proto.ResourceList
-	var err error
 	rest := proto.Rest(question.Page, placeOf, a.list(question.Subject))
-	if list.Resources, list.Next, err = proto.Fill(question.Page, placeOf, rest); err != nil {
+	page, next, err := proto.Fill(question.Page, placeOf, rest)
+	if err != nil {
 		return proto.Refusing(message, proto.Failure, *refusalOf(err))
+	}
+	list := proto.ResourceList{Resources: make([]proto.ResourceStatus, 0, len(page)), Next: next}
+	for _, status := range page {
+		list.Resources = append(list.Resources, *status)
 	}
 	return proto.Answer(message, proto.Inform, list)
 }
 
 // placeOf is a resource's key in listings. Those in quarantine have the cloud's id in it and no other; an id that comes
 // later must not move a resource. Copies, which share their source's class, have their name.
-func placeOf(status proto.ResourceStatus) string {
+func placeOf(status *proto.ResourceStatus) string {
 	switch {
 	case status.Quarantined:
 		return status.Ref.Key() + " " + status.ID
@@ -128,14 +131,15 @@ func (a *Agent) sampleList(ctx context.Context, message proto.Message, question 
 	return proto.Answer(message, proto.Inform, list)
 }
 
-// list is every resource that is not gone, of one deployment or of all, and what is quarantined, in no order.
-func (a *Agent) list(deployment string) []proto.ResourceStatus {
+// list is every resource that is not gone, of one deployment or of all, and what is quarantined, in no order. Nobody
+// changes a record once others see it, so what is told of it is not copied.
+func (a *Agent) list(deployment string) []*proto.ResourceStatus {
 	a.mutex.Lock()
 	defer a.mutex.Unlock()
-	resources := []proto.ResourceStatus{}
+	resources := []*proto.ResourceStatus{}
 	add := func(record *resourceRecord) {
 		if record.Status.State != vendormodules.ResourceGone {
-			resources = append(resources, record.Status)
+			resources = append(resources, &record.Status)
 		}
 	}
 	if deployment == "" {
@@ -155,8 +159,8 @@ func (a *Agent) list(deployment string) []proto.ResourceStatus {
 	return resources
 }
 
-func (a *Agent) stray(resource vendormodules.Resource) proto.ResourceStatus {
-	return proto.ResourceStatus{
+func (a *Agent) stray(resource vendormodules.Resource) *proto.ResourceStatus {
+	return &proto.ResourceStatus{
 		Ref:  proto.ResourceRef{Deployment: resource.Tags.Deployment, Class: resource.Tags.Class},
 		Name: resource.Name, Type: resource.Type, Vendor: a.name, Agreement: resource.Tags.Agreement, State: resource.State,
 		Quarantined: true, ID: resource.ID, Fault: resource.Fault, Warnings: resource.Warnings,
@@ -174,7 +178,7 @@ func (a *Agent) measure(ctx context.Context, question proto.Question) iter.Seq2[
 		if a.abilities.Meter == nil {
 			return
 		}
-		running := slices.DeleteFunc(a.list(question.Subject), func(status proto.ResourceStatus) bool {
+		running := slices.DeleteFunc(a.list(question.Subject), func(status *proto.ResourceStatus) bool {
 			return status.State != vendormodules.ResourceRunning || status.Quarantined || status.Copy != nil
 		})
 		rest, _ := proto.Collect(proto.Rest(question.Page, placeOf, running)) // what is at hand has no errors
@@ -189,7 +193,7 @@ func (a *Agent) measure(ctx context.Context, question proto.Question) iter.Seq2[
 }
 
 // measureSome measures resources side by side. One that cannot be read has no measurements.
-func (a *Agent) measureSome(ctx context.Context, resources []proto.ResourceStatus) []proto.Sample {
+func (a *Agent) measureSome(ctx context.Context, resources []*proto.ResourceStatus) []proto.Sample {
 	samples := make([]proto.Sample, len(resources))
 	var group errgroup.Group
 	group.SetLimit(measuresAtOnce)

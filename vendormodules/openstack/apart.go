@@ -51,7 +51,7 @@ func (m *Module) apart(ctx context.Context, s *session, request vendormodules.Re
 func serverGroups(ctx context.Context, s *session) ([]servergroups.ServerGroup, error) {
 	var all []servergroups.ServerGroup
 	for {
-		pages, err := servergroups.List(s.compute, servergroups.ListOpts{Offset: len(all)}).AllPages(ctx)
+		pages, err := allPages(ctx, servergroups.List(s.compute, servergroups.ListOpts{Offset: len(all)}))
 		if err != nil {
 			return nil, err
 		}

@@ -24,7 +24,7 @@ func (m *Module) listBalancers(ctx context.Context, s *session) ([]loadbalancers
 }
 
 func (m *Module) findBalancers(ctx context.Context, s *session, options loadbalancers.ListOpts) ([]loadbalancers.LoadBalancer, error) {
-	pages, err := loadbalancers.List(s.balancer, options).AllPages(ctx)
+	pages, err := allPages(ctx, loadbalancers.List(s.balancer, options))
 	if err != nil {
 		return nil, err
 	}
@@ -209,7 +209,7 @@ func (m *Module) SetTargets(ctx context.Context, id string, targets []vendormodu
 
 // hasTargets says whether a pool has exactly these members.
 func hasTargets(ctx context.Context, s *session, pool string, targets []vendormodules.Target) (bool, error) {
-	pages, err := pools.ListMembers(s.balancer, pool, pools.ListMembersOpts{}).AllPages(ctx)
+	pages, err := allPages(ctx, pools.ListMembers(s.balancer, pool, pools.ListMembersOpts{}))
 	if err != nil {
 		return false, err
 	}

@@ -54,7 +54,7 @@ func groupName(tags vendormodules.Tags, class string) string {
 }
 
 func (m *Module) listGroups(ctx context.Context, s *session) ([]groups.SecGroup, error) {
-	pages, err := groups.List(s.network, groups.ListOpts{}).AllPages(ctx)
+	pages, err := allPages(ctx, groups.List(s.network, groups.ListOpts{}))
 	if err != nil {
 		return nil, err
 	}

@@ -72,7 +72,7 @@ func property(one images.Image, name string) string {
 }
 
 func findImages(ctx context.Context, s *session, options images.ListOpts) ([]images.Image, error) {
-	pages, err := images.List(s.image, options).AllPages(ctx)
+	pages, err := allPages(ctx, images.List(s.image, options))
 	if err != nil {
 		return nil, err
 	}

@@ -19,7 +19,7 @@ func (m *Module) listMachines(ctx context.Context, s *session) ([]servers.Server
 }
 
 func (m *Module) findServers(ctx context.Context, s *session, options servers.ListOpts) ([]servers.Server, error) {
-	pages, err := servers.List(s.compute, options).AllPages(ctx)
+	pages, err := allPages(ctx, servers.List(s.compute, options))
 	if err != nil {
 		return nil, err
 	}

@@ -141,7 +141,7 @@ func (m *Module) measureBalancer(ctx context.Context, s *session, id string) (fi
 		"network-received-bytes": float64(counted.BytesIn), "network-sent-bytes": float64(counted.BytesOut),
 	}
 	for _, pool := range found.Pools {
-		pages, err := pools.ListMembers(s.balancer, pool.ID, pools.ListMembersOpts{}).AllPages(ctx)
+		pages, err := allPages(ctx, pools.ListMembers(s.balancer, pool.ID, pools.ListMembersOpts{}))
 		if err != nil {
 			return nil, err
 		}

@@ -19,7 +19,7 @@ import (
 )
 
 func (m *Module) findNetworks(ctx context.Context, s *session, options networks.ListOpts) ([]networks.Network, error) {
-	pages, err := networks.List(s.network, options).AllPages(ctx)
+	pages, err := allPages(ctx, networks.List(s.network, options))
 	if err != nil {
 		return nil, err
 	}
@@ -185,7 +185,7 @@ func (m *Module) route(ctx context.Context, s *session, network networks.Network
 }
 
 func findRouters(ctx context.Context, s *session, name string) ([]routers.Router, error) {
-	pages, err := routers.List(s.network, routers.ListOpts{Name: name}).AllPages(ctx)
+	pages, err := allPages(ctx, routers.List(s.network, routers.ListOpts{Name: name}))
 	if err != nil {
 		return nil, err
 	}

@@ -26,7 +26,7 @@ func (m *Module) fetchFlavors(ctx context.Context) ([]vendormodules.Flavor, erro
 	if err != nil {
 		return nil, err
 	}
-	pages, err := flavors.ListDetail(s.compute, flavors.ListOpts{}).AllPages(ctx)
+	pages, err := allPages(ctx, flavors.ListDetail(s.compute, flavors.ListOpts{}))
 	if err != nil {
 		return nil, err
 	}

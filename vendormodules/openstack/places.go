@@ -41,7 +41,7 @@ func (m *Module) fetchPlaces(ctx context.Context) (places, error) {
 	if err != nil || s.network == nil {
 		return places{}, err
 	}
-	pages, err := networks.List(s.network, networks.ListOpts{}).AllPages(ctx)
+	pages, err := allPages(ctx, networks.List(s.network, networks.ListOpts{}))
 	if err != nil {
 		return places{}, err
 	}

@@ -32,7 +32,7 @@ func (m *Module) listPorts(ctx context.Context, s *session, query *portQuery) ([
 	if query != nil {
 		options = ports.ListOpts{DeviceID: query.device, Name: query.key, NetworkID: query.network}
 	}
-	pages, err := ports.List(s.network, options).AllPages(ctx)
+	pages, err := allPages(ctx, ports.List(s.network, options))
 	if err != nil {
 		return nil, err
 	}
@@ -40,7 +40,7 @@ func (m *Module) listPorts(ctx context.Context, s *session, query *portQuery) ([
 }
 
 func listFloating(ctx context.Context, s *session) ([]floatingips.FloatingIP, error) {
-	pages, err := floatingips.List(s.network, floatingips.ListOpts{}).AllPages(ctx)
+	pages, err := allPages(ctx, floatingips.List(s.network, floatingips.ListOpts{}))
 	if err != nil {
 		return nil, err
 	}

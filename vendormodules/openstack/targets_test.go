@@ -47,3 +47,39 @@ func TestTargetsAreReplacedInOneCall(t *testing.T) {
 		t.Errorf("of no balancer: %v", err)
 	}
 }
+
+// TestAListingIsBegunAgain deletes the last entry of a page before the next is read, as happens where members change all
+// the time. Octavia then says what it says here.
+func TestAListingIsBegunAgain(t *testing.T) {
+	module, transport := replayed(t, "pages")
+	const members = "/v2.0/lbaas/pools/pool/members"
+	refusals := 1
+	transport.instead = func(request *http.Request) *http.Response {
+		switch {
+		case strings.HasSuffix(request.URL.Path, "/lbaas/loadbalancers/front"):
+			return answer(http.StatusOK, `{"loadbalancer": {"id": "front", "name": "front-1", "description": "agency=agency-1 class=front",
+				"provisioning_status": "ACTIVE", "vip_address": "10.0.0.9", "pools": [{"id": "pool"}]}}`)
+		case request.URL.Path == members && request.Method == http.MethodPut:
+			return answer(http.StatusAccepted, "")
+		case request.URL.Path != members:
+			return nil
+		case refusals == 0:
+			return answer(http.StatusOK, `{"members": []}`)
+		case request.URL.Query().Get("marker") == "m":
+			refusals--
+			return answer(http.StatusBadRequest, `{"faultcode": "Client", "faultstring": "Supplied pagination marker 'm' is not valid.", "debuginfo": null}`)
+		}
+		return answer(http.StatusOK, `{"members": [{"id": "m", "name": "web-1", "address": "10.0.0.5", "protocol_port": 8080,
+			"provisioning_status": "PENDING_DELETE"}],
+			"members_links": [{"rel": "next", "href": "http://`+request.URL.Host+members+`?marker=m"}]}`)
+	}
+	one := []vendormodules.Target{{Name: "web-1", Address: "10.0.0.5", Port: 8080}}
+	must(t, module.SetTargets(t.Context(), "front", one))
+	refusals = 1000
+	if err := module.SetTargets(t.Context(), "front", one); !errors.Is(err, vendormodules.ErrTransient) {
+		t.Errorf("where no listing comes to its end the error is %v", err)
+	}
+	if begun := 1000 - refusals; begun > 10 {
+		t.Errorf("the listing was begun %d times", begun)
+	}
+}

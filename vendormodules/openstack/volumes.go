@@ -16,7 +16,7 @@ import (
 )
 
 func (m *Module) findVolumes(ctx context.Context, s *session, options volumes.ListOpts) ([]volumes.Volume, error) {
-	pages, err := volumes.List(s.volume, options).AllPages(ctx)
+	pages, err := allPages(ctx, volumes.List(s.volume, options))
 	if err != nil {
 		return nil, err
 	}
