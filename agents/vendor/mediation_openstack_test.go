@@ -18,7 +18,9 @@ import (
 	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/flavors"
 	"github.com/gophercloud/gophercloud/v2/openstack/compute/v2/servers"
 	"github.com/gophercloud/gophercloud/v2/openstack/image/v2/images"
+	"github.com/gophercloud/gophercloud/v2/openstack/loadbalancer/v2/listeners"
 	"github.com/gophercloud/gophercloud/v2/openstack/loadbalancer/v2/loadbalancers"
+	"github.com/gophercloud/gophercloud/v2/openstack/loadbalancer/v2/monitors"
 	"github.com/gophercloud/gophercloud/v2/openstack/loadbalancer/v2/pools"
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/networks"
 	"gopkg.in/yaml.v3"
@@ -181,6 +183,7 @@ func (d *direct) balance(done *way) {
 			if shown.ProvisioningStatus != "ACTIVE" {
 				return false, nil
 			}
+			pool = shown.Pools[0].ID
 			within, err := pools.Get(ctx, client, pool).Extract()
 			return err == nil && within.ProvisioningStatus == "ACTIVE", err
 		})
@@ -190,12 +193,17 @@ func (d *direct) balance(done *way) {
 	done.createBalancer = func(number int) (string, error) {
 		made, err := loadbalancers.Create(ctx, client, loadbalancers.CreateOpts{
 			Name: fmt.Sprintf("direct-%d", number), VipNetworkID: d.private,
-			Pools: []pools.CreateOpts{{Name: "direct", Protocol: "HTTP", LBMethod: pools.LBMethodRoundRobin}},
+			Listeners: []listeners.CreateOpts{{
+				Name: "direct", Protocol: listeners.ProtocolHTTP, ProtocolPort: 8080,
+				DefaultPool: &pools.CreateOpts{
+					Name: "direct", Protocol: pools.ProtocolHTTP, LBMethod: pools.LBMethodRoundRobin,
+					Monitor: monitors.CreateOpts{Type: monitors.TypeTCP, Delay: 1, Timeout: 1, MaxRetries: 1, MaxRetriesDown: 2},
+				},
+			}},
 		}).Extract()
 		if err != nil {
 			return "", err
 		}
-		pool = made.Pools[0].ID
 		return made.ID, active(made.ID)
 	}
 	done.retarget = func(id string) error {
@@ -237,7 +245,7 @@ func TestMediationOfOpenStack(t *testing.T) {
 // libcloud measures the same operations by Debian's python3-libcloud, in the same run.
 func libcloud(t *testing.T, figures *sheet, cloud string) {
 	t.Helper()
-	command := exec.CommandContext(t.Context(), "/usr/bin/python3", "testdata/libcloud.py", cloud, strconv.Itoa(*runs))
+	command := exec.CommandContext(t.Context(), "/usr/bin/python3", "testdata/by_libcloud.py", cloud, strconv.Itoa(*runs))
 	output, err := command.StdoutPipe()
 	must(t, err)
 	command.Stderr = t.Output()

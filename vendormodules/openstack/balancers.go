@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/gophercloud/gophercloud/v2/openstack/loadbalancer/v2/listeners"
@@ -184,7 +185,8 @@ func (m *Module) removeBalancer(ctx context.Context, s *session, id string) erro
 }
 
 // SetTargets implements vendormodules.Balancer. The members are replaced in one call: Octavia keeps those that stay as
-// they are, and its proxies serve the connections of those that go until they end.
+// they are, and its proxies serve the connections of those that go until they end. It returns when Octavia is done, so that who stops a
+// machine next stops one that gets no more connections.
 func (m *Module) SetTargets(ctx context.Context, id string, targets []vendormodules.Target) error {
 	return m.do(ctx, agency.Scope{}, "set the targets of "+id, func(s *session) error {
 		found, err := m.balancerOf(ctx, s, id)
@@ -203,7 +205,13 @@ func (m *Module) SetTargets(ctx context.Context, id string, targets []vendormodu
 		for _, target := range targets {
 			members = append(members, pools.BatchUpdateMemberOpts{Name: &target.Name, Address: target.Address, ProtocolPort: target.Port})
 		}
-		return pools.BatchUpdateMembers(ctx, s.balancer, pool, members).ExtractErr()
+		if err := pools.BatchUpdateMembers(ctx, s.balancer, pool, members).ExtractErr(); err != nil {
+			return err
+		}
+		return until(ctx, "the balancer has its targets", func() (bool, error) {
+			found, err := m.balancerOf(ctx, s, id)
+			return !strings.HasPrefix(found.ProvisioningStatus, "PENDING_"), err
+		})
 	})
 }
 

@@ -113,7 +113,7 @@ func meaning(status int, said string) error {
 		return vendormodules.ErrAuthentication
 	case status == http.StatusNotFound, status == http.StatusGone:
 		return vendormodules.ErrNotFound
-	case status == http.StatusConflict && has("immutable"):
+	case status == http.StatusConflict && has("immutable", "invalid state pending"):
 		return vendormodules.ErrTransient // Octavia is at work on the balancer; nothing was done
 	case status == http.StatusConflict:
 		return vendormodules.ErrConflict

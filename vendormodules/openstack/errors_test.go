@@ -35,6 +35,7 @@ var answers = map[string]struct {
 	"Nova in the wrong state":              {409, `{"conflictingRequest": {"code": 409, "message": "Cannot 'stop' instance 7d0b while it is in vm_state stopped"}}`, vendormodules.ErrConflict},
 	"Cinder in the wrong state":            {400, `{"badRequest": {"code": 400, "message": "Invalid volume: Volume status must be available or error or error_restoring and must not be migrating."}}`, vendormodules.ErrConflict},
 	"Octavia at work":                      {409, `{"faultcode": "Client", "faultstring": "Load Balancer 7d0b is immutable and cannot be updated.", "debuginfo": null}`, vendormodules.ErrTransient},
+	"Octavia at work when it is to delete": {409, `{"faultcode": "Client", "faultstring": "Invalid state PENDING_UPDATE of loadbalancer resource 7d0b", "debuginfo": null}`, vendormodules.ErrTransient},
 	"nothing there":                        {404, `{"itemNotFound": {"code": 404, "message": "Volume none could not be found."}}`, vendormodules.ErrNotFound},
 	"nothing there, as Glance says it":     {404, `<html><body><h1>404 Not Found</h1></body></html>`, vendormodules.ErrNotFound},
 	"no such method":                       {405, ``, vendormodules.ErrUnsupported},

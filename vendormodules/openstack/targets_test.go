@@ -13,17 +13,21 @@ import (
 func TestTargetsAreReplacedInOneCall(t *testing.T) {
 	module, transport := replayed(t, "pages")
 	status, said := http.StatusAccepted, ""
+	at := "ACTIVE"
 	transport.instead = func(request *http.Request) *http.Response {
 		switch path, found := strings.CutPrefix(request.URL.Path, "/v2.0/lbaas/"); {
 		case !found:
 			return nil
 		case path == "loadbalancers/front":
+			shown := at
+			at = "ACTIVE" // when it is looked at again
 			return answer(http.StatusOK, `{"loadbalancer": {"id": "front", "name": "front-1", "description": "agency=agency-1 class=front",
-				"provisioning_status": "ACTIVE", "vip_address": "10.0.0.9", "pools": [{"id": "pool"}]}}`)
+				"provisioning_status": "`+shown+`", "vip_address": "10.0.0.9", "pools": [{"id": "pool"}]}}`)
 		case path == "pools/pool/members" && request.Method == http.MethodGet:
 			return answer(http.StatusOK, `{"members": [{"id": "m", "name": "web-1", "address": "10.0.0.5", "protocol_port": 8080,
 				"provisioning_status": "ACTIVE"}]}`)
 		case path == "pools/pool/members" && request.Method == http.MethodPut:
+			at = "PENDING_UPDATE"
 			return answer(status, said)
 		}
 		return answer(http.StatusNotFound, "")
@@ -39,6 +43,10 @@ func TestTargetsAreReplacedInOneCall(t *testing.T) {
 		!strings.Contains(sent, `{"members":[{"address":"10.0.0.5","name":"web-1","protocol_port":8080},{"address":"10.0.0.6","name":"web-2","protocol_port":8080}]}`) {
 		t.Errorf("the members are not replaced as they should be:\n%s", sent)
 	}
+	if at != "ACTIVE" || transport.count("GET :9876/v2.0/lbaas/loadbalancers/front") != 4 {
+		t.Error("the new members are told of before Octavia serves them")
+	}
+	at = "ACTIVE"
 	status, said = http.StatusConflict, `{"faultcode": "Client", "faultstring": "Load Balancer front is immutable and cannot be updated.", "debuginfo": null}`
 	if err := module.SetTargets(t.Context(), "front", []vendormodules.Target{two}); !errors.Is(err, vendormodules.ErrTransient) {
 		t.Errorf("while Octavia is at work the error is %v", err)

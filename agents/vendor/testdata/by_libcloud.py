@@ -1,6 +1,6 @@
 """Measures what Apache Libcloud takes for the operations of the mediation tests, and prints a JSON object for each.
 
-    libcloud.py CLOUD RUNS
+    by_libcloud.py CLOUD RUNS
 """
 import json
 import sys
