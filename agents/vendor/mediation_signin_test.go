@@ -27,7 +27,11 @@ import (
 // libvirt.
 func TestSigningInToManyClouds(t *testing.T) {
 	c := newCenter(t)
-	line := func() http.RoundTripper { return http.DefaultTransport.(*http.Transport).Clone() }
+	line := func() http.RoundTripper { // a new one has no connection yet
+		own := http.DefaultTransport.(*http.Transport).Clone()
+		t.Cleanup(own.CloseIdleConnections)
+		return own
+	}
 	clouds := map[string]func() vendormodules.Module{
 		"openstack": func() vendormodules.Module { return openStackModule(t, "signing-in", line()) },
 		"vsphere":   func() vendormodules.Module { return c.module(t, "signing-in", line()) },
@@ -71,7 +75,7 @@ func signIn(t *testing.T, opens ...func() vendormodules.Module) time.Duration {
 	var signing sync.WaitGroup
 	for index, module := range modules {
 		signing.Go(func() {
-			failures[index] = vendormodules.AbilitiesOf(module).Credentials.CheckCredential(t.Context(), services.Scope{Vendor: vendorName})
+			failures[index] = tryCredential(t.Context(), module)
 		})
 	}
 	signing.Wait()
@@ -81,6 +85,15 @@ func signIn(t *testing.T, opens ...func() vendormodules.Module) time.Duration {
 		must(t, module.Close())
 	}
 	return took
+}
+
+// tryCredential is what `agency check` does; of a module whose cloud needs none, here an engine on a socket, a first call.
+func tryCredential(ctx context.Context, module vendormodules.Module) error {
+	if checker := vendormodules.AbilitiesOf(module).Credentials; checker != nil {
+		return checker.CheckCredential(ctx, services.Scope{Vendor: vendorName})
+	}
+	_, err := module.List(ctx)
+	return err
 }
 
 func dockerOpener(t *testing.T) func() vendormodules.Module {
