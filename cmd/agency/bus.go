@@ -2,14 +2,18 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"os"
 	"time"
 
 	"go.uber.org/zap"
 )
 
 type busVerb struct {
-	Data   string `placeholder:"DIR" help:"Data directory ($AGENCY_DATA)."`
-	Listen string `placeholder:"HOST:PORT" help:"Address to listen on; 127.0.0.1 and any free port by default."`
+	Data      string `placeholder:"DIR" help:"Data directory ($AGENCY_DATA)."`
+	Listen    string `placeholder:"HOST:PORT" help:"Address to listen on; 127.0.0.1 and any free port by default."`
+	Configure string `placeholder:"FILE" help:"Write what the configuration of a NATS server of your own has to say, and end."`
+	Server    string `placeholder:"URL" help:"Use that server, which has read the file, instead of running one."`
 }
 
 // Help implements kong.HelpProvider.
@@ -17,7 +21,10 @@ func (busVerb) Help() string {
 	return example(
 		"agency bus --data /var/lib/agency --listen 10.0.0.1:4222",
 		"agency enrol broker --data /var/lib/agency",
-		"agency broker --nats nats://10.0.0.1:4222 --credentials broker.creds --data broker")
+		"agency broker --nats nats://10.0.0.1:4222 --credentials broker.creds --data broker",
+		"agency bus --data /var/lib/agency --configure nats.conf",
+		"nats-server --config nats.conf --jetstream --store_dir streams",
+		"agency bus --data /var/lib/agency --server nats://127.0.0.1:4222")
 }
 
 // Run runs the bus until it is told to stop.
@@ -26,20 +33,56 @@ func (v busVerb) Run(ctx context.Context, s *session) error {
 	if _, _, err := settings.listen(); err != nil {
 		return badInput("", "--listen: %s", err)
 	}
+	if v.Server != "" && v.Listen != "" {
+		return badInput("", "--listen is of a server that the agency runs itself; the one at %s listens where it was told to", v.Server)
+	}
 	data, err := s.dataDirectory(v.Data, settings)
 	if err != nil {
 		return err
 	}
-	h, err := s.openHouse(ctx, data, settings)
+	if v.Configure != "" {
+		return v.configure(ctx, s, data)
+	}
+	h, err := s.openHouse(ctx, data, settings, v.Server)
 	if err != nil {
 		return err
 	}
 	if err := h.openDoor(s); err != nil {
 		return closing(h, err)
 	}
-	s.screen.Line("bus ready at %s, data in %s", h.server.URL(), data)
+	s.screen.Line("bus ready at %s, data in %s", h.url(), data)
 	h.announce(ctx)
 	return h.close()
+}
+
+// configure writes the part of a NATS server's configuration by which it admits the agents of this agency, and nobody
+// else. It holds no secret.
+func (v busVerb) configure(ctx context.Context, s *session, data string) error {
+	h := &house{data: data, unleave: func() {}}
+	err := h.begin(ctx, s)
+	if err == nil {
+		err = h.enrolResidents(ctx, s)
+	}
+	if err == nil {
+		err = h.writeConfiguration(v.Configure)
+	}
+	if err != nil {
+		return closing(h, err)
+	}
+	s.screen.Line("%s says whom a NATS server is to admit. Start it with that, and with JetStream; then", v.Configure)
+	s.screen.Line("  agency bus --data %s --server URL", data)
+	return h.close()
+}
+
+func (h *house) writeConfiguration(file string) error {
+	text, err := h.authority.ServerConfiguration()
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(file, []byte(text), 0o644); err != nil { //nolint:gosec // it is public: tokens, no keys
+		return fmt.Errorf("write the server's configuration: %w", err)
+	}
+	return nil
 }
 
 // announceEvery is the time between two announcements of the register.
@@ -56,7 +99,7 @@ func (h *house) announce(ctx context.Context) {
 			return
 		case <-ticker.C:
 		}
-		if err := h.server.Provision(ctx); err != nil && ctx.Err() == nil {
+		if err := h.provision(ctx); err != nil && ctx.Err() == nil {
 			h.logs.log.Warn("register not announced", zap.Error(err))
 		}
 	}

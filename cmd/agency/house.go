@@ -8,9 +8,11 @@ import (
 	"path/filepath"
 	"time"
 
+	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/cloud-agency/agency/agents/bus"
+	"github.com/cloud-agency/agency/agents/client"
 	"github.com/cloud-agency/agency/agents/store/filelock"
 	"github.com/cloud-agency/agency/proto"
 	"github.com/cloud-agency/agency/vendormodules/ptc/process"
@@ -32,13 +34,15 @@ type house struct {
 	logs      *logs
 	authority *bus.Authority
 	server    *bus.Server
+	elsewhere string // the URL of a server that somebody else runs, if the house has none of its own
 	unleave   func()
 }
 
-// openHouse locks the directory and starts the bus in it. What was begun is undone on an error.
-func (s *session) openHouse(ctx context.Context, data string, settings configuration) (*house, error) {
-	h := &house{data: data, settings: settings, unleave: func() {}}
-	steps := []func(context.Context, *session) error{h.begin, h.startBus}
+// openHouse locks the directory and starts the bus in it, or keeps what the agency has at a NATS server elsewhere. What
+// was begun is undone on an error.
+func (s *session) openHouse(ctx context.Context, data string, settings configuration, elsewhere string) (*house, error) {
+	h := &house{data: data, settings: settings, elsewhere: elsewhere, unleave: func() {}}
+	steps := []func(context.Context, *session) error{h.begin, h.enrolResidents, h.startBus}
 	for _, step := range steps {
 		if err := step(ctx, s); err != nil {
 			return nil, errors.Join(err, h.close())
@@ -62,12 +66,19 @@ func (h *house) begin(ctx context.Context, s *session) (err error) {
 	return err
 }
 
-// startBus enrols everyone who is to live here before the server starts, so that it knows them from the first moment.
-func (h *house) startBus(ctx context.Context, _ *session) error {
+// enrolResidents enrols everyone who is to live here before a server starts, so that it knows them from the first moment.
+func (h *house) enrolResidents(context.Context, *session) error {
 	for _, identity := range h.residents() {
 		if _, err := h.credentials(identity); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+func (h *house) startBus(ctx context.Context, _ *session) error {
+	if h.elsewhere != "" {
+		return h.reach(ctx)
 	}
 	host, port, err := h.settings.listen()
 	if err != nil {
@@ -77,6 +88,47 @@ func (h *house) startBus(ctx context.Context, _ *session) error {
 		Authority: h.authority, Directory: filepath.Join(h.data, "bus"), Host: host, Port: port, Log: h.logs.log,
 	})
 	return err
+}
+
+// reach waits for the server elsewhere, which may start later, or be told of the agency later.
+func (h *house) reach(ctx context.Context) error {
+	again := time.NewTicker(announceEvery)
+	defer again.Stop()
+	for told := ""; ; {
+		err := h.provision(ctx)
+		if err == nil {
+			return nil
+		}
+		if told != err.Error() {
+			told = err.Error()
+			h.logs.log.Warn("NATS server does not serve the agency yet; it needs what `agency bus --configure` writes, and JetStream",
+				zap.String("url", h.elsewhere), zap.Error(err))
+		}
+		select {
+		case <-ctx.Done():
+			return &client.Error{
+				Code: client.CodeUnreachable, Message: fmt.Sprintf("the NATS server at %s does not serve the agency: %s", h.elsewhere, err),
+				Hint: "start it with what `agency bus --configure FILE` writes, and with JetStream",
+			}
+		case <-again.C:
+		}
+	}
+}
+
+// provision brings the server up to the authority's register.
+func (h *house) provision(ctx context.Context) error {
+	if h.elsewhere != "" {
+		return bus.Provision(ctx, h.elsewhere, h.authority)
+	}
+	return h.server.Provision(ctx)
+}
+
+// url is where the bus is.
+func (h *house) url() string {
+	if h.elsewhere != "" {
+		return h.elsewhere
+	}
+	return h.server.URL()
 }
 
 // clientName is the name of the client that an agency is set up with.
@@ -127,7 +179,7 @@ func (h *house) openDoor(s *session) error {
 		return err
 	}
 	h.unleave, err = s.leave(connection{
-		URL: h.server.URL(), Data: h.data, Process: self, Started: s.now().UTC().Truncate(time.Millisecond),
+		URL: h.url(), Data: h.data, Process: self, Started: s.now().UTC().Truncate(time.Millisecond),
 		Credentials: h.credentialsFile(proto.Identity{Role: proto.RoleClient, Name: clientName}),
 	})
 	if err != nil {

@@ -2,18 +2,40 @@ package main
 
 import (
 	"errors"
+	"flag"
+	"log"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"testing"
 
+	"github.com/nats-io/nats-server/v2/server"
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// TestMain makes the test's own program the one that the scripts run as "agency", also for the keepers of machines.
+// TestMain makes the test's own program the one that the scripts run as "agency", also for the keepers of machines, and as
+// "nats-server".
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"agency": main})
+	testscript.Main(m, map[string]func(){"agency": main, "nats-server": natsServer})
+}
+
+// natsServer does what NATS's own program does, and says when it is ready.
+func natsServer() {
+	flags := flag.NewFlagSet("nats-server", flag.ExitOnError)
+	settings, err := server.ConfigureOptions(flags, os.Args[1:], flags.Usage, flags.Usage, flags.Usage)
+	if err != nil {
+		log.Fatal(err)
+	}
+	serving, err := server.NewServer(settings)
+	if err != nil {
+		log.Fatal(err)
+	}
+	serving.ConfigureLogger()
+	if err := server.Run(serving); err != nil {
+		log.Fatal(err)
+	}
+	serving.WaitForShutdown()
 }
 
 // TestScripts runs the command line as people do. The scripts are meant to be read.

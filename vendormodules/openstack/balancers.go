@@ -185,8 +185,8 @@ func (m *Module) removeBalancer(ctx context.Context, s *session, id string) erro
 }
 
 // SetTargets implements vendormodules.Balancer. The members are replaced in one call: Octavia keeps those that stay as
-// they are, and its proxies serve the connections of those that go until they end. It returns when Octavia is done, so that who stops a
-// machine next stops one that gets no more connections.
+// they are, and its proxies serve the connections of those that go until they end. It returns when Octavia is done, so
+// that who stops a machine next stops one that gets no more connections.
 func (m *Module) SetTargets(ctx context.Context, id string, targets []vendormodules.Target) error {
 	return m.do(ctx, agency.Scope{}, "set the targets of "+id, func(s *session) error {
 		found, err := m.balancerOf(ctx, s, id)
