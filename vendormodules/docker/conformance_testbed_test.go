@@ -106,7 +106,7 @@ func open(t *testing.T, configuration string, credentials services.Credentials) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	module, err := docker.New(&node, vendormodules.Environment{
+	module, err := docker.Open(t.Context(), &node, vendormodules.Environment{
 		Vendor: "docker-test", Agency: agencyID, Directory: t.TempDir(), Program: built, Credentials: credentials, Now: time.Now,
 	})
 	if err != nil {

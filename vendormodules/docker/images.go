@@ -28,19 +28,26 @@ func plainName(tag string) string {
 
 // resolve finds the image of a class, among those that some host has or may pull. The error is an sla.Refusal.
 func (m *Module) resolve(class descriptors.Class, shelves []shelf) (catalogue.Image, error) {
+	architecture := cmp.Or(class.Architecture, descriptors.DefaultArchitecture)
+	return m.configuration.Images.Resolve(class, m.configuration.available(shelves, architecture))
+}
+
+// available are the images that hosts have, and those of the configuration that they may pull, which are taken to be there
+// for the architecture.
+func (c configuration) available(shelves []shelf, architecture string) []catalogue.Image {
 	var images []catalogue.Image
 	for _, one := range shelves {
 		images = append(images, one.images...)
 	}
-	if m.configuration.Pull {
-		architecture := cmp.Or(class.Architecture, descriptors.DefaultArchitecture)
-		for _, reference := range m.configuration.Aliases {
-			if !slices.ContainsFunc(images, func(one catalogue.Image) bool { return one.Name == plainName(reference) }) {
-				images = append(images, catalogue.Image{ID: reference, Name: plainName(reference), Architecture: architecture})
-			}
+	if !c.Pull {
+		return images
+	}
+	for _, reference := range c.Aliases {
+		if !slices.ContainsFunc(images, func(one catalogue.Image) bool { return one.Name == plainName(reference) }) {
+			images = append(images, catalogue.Image{ID: reference, Name: plainName(reference), Architecture: architecture})
 		}
 	}
-	return m.configuration.Images.Resolve(class, images)
+	return images
 }
 
 // supply makes sure that a host has the image of a machine, and returns what the host calls it.

@@ -49,6 +49,8 @@ type Module struct {
 	tuning chan struct{}
 	copies copies
 	closed atomic.Bool
+	// fixed says that an engine cannot change the size of a container, as far as was asked.
+	fixed bool
 }
 
 // New makes a module of a configuration. It speaks to no engine before the first call.
@@ -108,7 +110,6 @@ func (m *Module) Describe() vendormodules.Description {
 			"isolation: containers share their host's kernel, and those in no network see each other",
 			"no rules: whoever reaches a machine reaches all of its ports; a private network lets nobody in from outside",
 			"the size of a volume is not enforced",
-			"catalogue: a container is of any size up to its host's",
 			"attach: a volume cannot be attached to a container that exists, nor detached from it",
 			"user data lies in the file /user-data; keys, in /root/.ssh/authorized_keys: only an image with cloud-init or an SSH server uses them",
 		},
@@ -119,6 +120,9 @@ func (m *Module) Describe() vendormodules.Description {
 			description.Credentials[kind] = fields
 		}
 	}
+	if m.fixed {
+		description.Notes = append(description.Notes, "resize: an engine has no call to update a container")
+	}
 	if len(m.hosts) > 1 {
 		description.Notes = append(description.Notes,
 			"several hosts: a network is at one of them, and so are the machines in it, also where they should be apart")
@@ -128,6 +132,7 @@ func (m *Module) Describe() vendormodules.Description {
 
 var (
 	_ vendormodules.Module      = (*Module)(nil)
+	_ vendormodules.Wrapper     = (*Module)(nil)
 	_ vendormodules.Power       = (*Module)(nil)
 	_ vendormodules.Balancer    = (*Module)(nil)
 	_ vendormodules.Meter       = (*Module)(nil)
@@ -137,6 +142,7 @@ var (
 	_ vendormodules.Snapshotter = (*Module)(nil)
 	_ vendormodules.Imager      = (*Module)(nil)
 	_ vendormodules.Resizer     = (*Module)(nil)
+	_ vendormodules.Catalogue   = (*Module)(nil)
 
 	_ vendormodules.CredentialChecker = (*Module)(nil)
 )

@@ -116,9 +116,7 @@ func (m *Module) Quote(ctx context.Context, class descriptors.Class) (vendormodu
 			return vendormodules.Quote{}, err
 		}
 	}
-	return m.configuration.Quote(class, catalogue.Flavor{
-		Name: strconv.Itoa(class.Cores) + "c-" + class.Memory.String(), Cores: class.Cores, Memory: class.Memory,
-	})
+	return m.configuration.Quote(class, catalogue.Sized(class.Cores, class.Memory))
 }
 
 // refuseMachine says why no host serves a class; nil if one does.

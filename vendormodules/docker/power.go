@@ -63,6 +63,9 @@ func resize(ctx context.Context, one found, class descriptors.Class) error {
 	}
 	resources := limits(class)
 	_, err = engine.ContainerUpdate(ctx, one.ID, client.ContainerUpdateOptions{Resources: &resources})
+	if lacksUpdate(err) {
+		return fmt.Errorf("the engine at %s cannot change the size of a container: %w", one.at.Endpoint, vendormodules.ErrUnsupported)
+	}
 	return err
 }
 

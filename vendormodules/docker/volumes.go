@@ -126,11 +126,12 @@ func (m *Module) fill(ctx context.Context, into found, from string) error {
 		return err
 	}
 	defer drop(ctx, engine, writer)
-	copied, err := engine.CopyFromContainer(ctx, reader, client.CopyFromContainerOptions{SourcePath: handsPath})
+	// From what is in the one mount to the other itself: Podman sees a volume only where a path begins at it.
+	copied, err := engine.CopyFromContainer(ctx, reader, client.CopyFromContainerOptions{SourcePath: handsPath + "/."})
 	if err != nil {
 		return err
 	}
-	_, err = engine.CopyToContainer(ctx, writer, client.CopyToContainerOptions{DestinationPath: "/", Content: copied.Content})
+	_, err = engine.CopyToContainer(ctx, writer, client.CopyToContainerOptions{DestinationPath: handsPath, Content: copied.Content})
 	if err = errors.Join(err, copied.Content.Close()); err != nil {
 		return err
 	}

@@ -8,10 +8,8 @@ import (
 
 	"libvirt.org/go/libvirtxml"
 
-	"github.com/cloud-agency/agency/descriptors"
 	"github.com/cloud-agency/agency/descriptors/quantity"
 	"github.com/cloud-agency/agency/vendormodules"
-	"github.com/cloud-agency/agency/vendormodules/catalogue"
 )
 
 // platform is on what a host runs a machine.
@@ -183,11 +181,4 @@ func (a attachment) disk(device string) libvirtxml.DomainDisk {
 func hardwareAddress(key string, card int) string {
 	sum := uuid(key + " card " + strconv.Itoa(card))
 	return fmt.Sprintf("52:54:00:%02x:%02x:%02x", sum[0], sum[1], sum[2])
-}
-
-// flavor of a class: a host gives any.
-func flavor(class descriptors.Class) catalogue.Flavor {
-	class = class.WithDefaults()
-	name := fmt.Sprintf("%dc-%s", class.Cores, class.Memory)
-	return catalogue.Flavor{ID: name, Name: name, Cores: class.Cores, Memory: class.Memory}
 }

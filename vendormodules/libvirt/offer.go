@@ -25,7 +25,8 @@ func (m *Module) Quote(ctx context.Context, class descriptors.Class) (vendormodu
 		}
 		return vendormodules.Quote{}, failed("quote", string(class.Type), err)
 	}
-	return m.configuration.Quote(class, flavor(class))
+	sized := class.WithDefaults()
+	return m.configuration.Quote(class, catalogue.Sized(sized.Cores, sized.Memory))
 }
 
 // fits refuses what no host can serve.

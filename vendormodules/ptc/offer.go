@@ -44,9 +44,7 @@ func (m *Module) Quote(ctx context.Context, class descriptors.Class) (vendormodu
 		return vendormodules.Quote{}, *refusal
 	}
 	class = class.WithDefaults()
-	return m.configuration.Quote(class, catalogue.Flavor{
-		Name: fmt.Sprintf("%dc-%s", class.Cores, class.Memory), Cores: class.Cores, Memory: class.Memory,
-	})
+	return m.configuration.Quote(class, catalogue.Sized(class.Cores, class.Memory))
 }
 
 // refuse says why a class cannot be served at all; nil if it can.
