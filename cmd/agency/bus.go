@@ -43,8 +43,9 @@ func (v busVerb) Run(ctx context.Context, s *session) error {
 	if v.Configure != "" {
 		return v.configure(ctx, s, data)
 	}
-	h, err := s.openHouse(ctx, data, settings, v.Server)
-	if err != nil {
+	h := newHouse(data, settings)
+	h.elsewhere = v.Server
+	if err := h.open(ctx, s); err != nil {
 		return err
 	}
 	if err := h.openDoor(s); err != nil {
@@ -58,16 +59,10 @@ func (v busVerb) Run(ctx context.Context, s *session) error {
 // configure writes the part of a NATS server's configuration by which it admits the agents of this agency, and nobody
 // else. It holds no secret.
 func (v busVerb) configure(ctx context.Context, s *session, data string) error {
-	h := &house{data: data, unleave: func() {}}
-	err := h.begin(ctx, s)
-	if err == nil {
-		err = h.enrolResidents(ctx, s)
-	}
-	if err == nil {
-		err = h.writeConfiguration(v.Configure)
-	}
-	if err != nil {
-		return closing(h, err)
+	h := newHouse(data, configuration{})
+	write := func(context.Context, *session) error { return h.writeConfiguration(v.Configure) }
+	if err := h.take(ctx, s, h.begin, h.enrolResidents, write); err != nil {
+		return err
 	}
 	s.screen.Line("%s says whom a NATS server is to admit. Start it with that, and with JetStream; then", v.Configure)
 	s.screen.Line("  agency bus --data %s --server URL", data)

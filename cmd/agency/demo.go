@@ -50,7 +50,7 @@ func (v demoVerb) Run(ctx context.Context, s *session) error {
 	}
 	s.screen.Line("agency %s: everything on this machine, in a directory that goes away again", version)
 	s.screen.Line("")
-	h, err := s.openHouse(ctx, data, settings, "")
+	h, err := s.openHouse(ctx, data, settings)
 	if err != nil {
 		return errors.Join(err, os.RemoveAll(data))
 	}

@@ -38,17 +38,29 @@ type house struct {
 	unleave   func()
 }
 
-// openHouse locks the directory and starts the bus in it, or keeps what the agency has at a NATS server elsewhere. What
-// was begun is undone on an error.
-func (s *session) openHouse(ctx context.Context, data string, settings configuration, elsewhere string) (*house, error) {
-	h := &house{data: data, settings: settings, elsewhere: elsewhere, unleave: func() {}}
-	steps := []func(context.Context, *session) error{h.begin, h.enrolResidents, h.startBus}
+// openHouse locks the directory and starts the bus in it.
+func (s *session) openHouse(ctx context.Context, data string, settings configuration) (*house, error) {
+	h := newHouse(data, settings)
+	return h, h.open(ctx, s)
+}
+
+func newHouse(data string, settings configuration) *house {
+	return &house{data: data, settings: settings, unleave: func() {}}
+}
+
+// open locks the directory and starts the bus in it, or keeps what the agency has at a NATS server elsewhere.
+func (h *house) open(ctx context.Context, s *session) error {
+	return h.take(ctx, s, h.begin, h.enrolResidents, h.startBus)
+}
+
+// take takes one step after the other. What was begun is undone on an error.
+func (h *house) take(ctx context.Context, s *session, steps ...func(context.Context, *session) error) error {
 	for _, step := range steps {
 		if err := step(ctx, s); err != nil {
-			return nil, errors.Join(err, h.close())
+			return closing(h, err)
 		}
 	}
-	return h, nil
+	return nil
 }
 
 func (h *house) begin(ctx context.Context, s *session) (err error) {

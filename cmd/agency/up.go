@@ -39,7 +39,7 @@ func (v upVerb) Run(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	h, err := s.openHouse(ctx, data, settings, "")
+	h, err := s.openHouse(ctx, data, settings)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package catalogue_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/cloud-agency/agency/descriptors/quantity"
@@ -24,13 +25,8 @@ func TestDoublingsOfSeveralHosts(t *testing.T) {
 		}
 	}
 	want := []string{"1c-1GiB", "1c-2GiB", "1c-512MiB", "2c-1GiB", "2c-2GiB", "2c-512MiB"}
-	if len(names) != len(want) {
-		t.Fatalf("the flavors are %q, and should be %q", names, want)
-	}
-	for index := range want {
-		if names[index] != want[index] {
-			t.Errorf("flavor %d is %s, and should be %s", index, names[index], want[index])
-		}
+	if !slices.Equal(names, want) {
+		t.Errorf("the flavors are %q, and should be %q", names, want)
 	}
 }
 

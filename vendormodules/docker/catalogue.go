@@ -9,12 +9,9 @@ import (
 
 // Flavors implements vendormodules.Catalogue. A container may be of any size that a host has; these are doublings.
 func (m *Module) Flavors(ctx context.Context) ([]vendormodules.Flavor, error) {
-	if err := m.begin(ctx); err != nil {
-		return nil, err
-	}
-	shelves, _, err := m.shelves.Get(ctx)
+	shelves, err := m.stock(ctx, "list flavors")
 	if err != nil {
-		return nil, failed(err, "list flavors")
+		return nil, err
 	}
 	largest := make([]vendormodules.Usage, 0, len(shelves))
 	for _, one := range shelves {
@@ -25,12 +22,9 @@ func (m *Module) Flavors(ctx context.Context) ([]vendormodules.Flavor, error) {
 
 // Images implements vendormodules.Catalogue: those that the hosts have, and those of the configuration that they may pull.
 func (m *Module) Images(ctx context.Context) ([]vendormodules.Image, error) {
-	if err := m.begin(ctx); err != nil {
-		return nil, err
-	}
-	shelves, _, err := m.shelves.Get(ctx)
+	shelves, err := m.stock(ctx, "list images")
 	if err != nil {
-		return nil, failed(err, "list images")
+		return nil, err
 	}
 	return catalogue.ByName(m.configuration.available(shelves, "")), nil
 }

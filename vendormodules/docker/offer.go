@@ -76,14 +76,20 @@ func (h *host) shelf(ctx context.Context) (shelf, error) {
 	return filled, nil
 }
 
-// Capacity implements vendormodules.Module: that of all hosts together.
-func (m *Module) Capacity(ctx context.Context) (vendormodules.Usage, error) {
+// stock is what the hosts have, for a call of the contract.
+func (m *Module) stock(ctx context.Context, call string) ([]shelf, error) {
 	if err := m.begin(ctx); err != nil {
-		return vendormodules.Usage{}, err
+		return nil, err
 	}
 	shelves, _, err := m.shelves.Get(ctx)
+	return shelves, failed(err, "%s", call)
+}
+
+// Capacity implements vendormodules.Module: that of all hosts together.
+func (m *Module) Capacity(ctx context.Context) (vendormodules.Usage, error) {
+	shelves, err := m.stock(ctx, "capacity")
 	if err != nil {
-		return vendormodules.Usage{}, failed(err, "capacity")
+		return vendormodules.Usage{}, err
 	}
 	var sum vendormodules.Usage
 	unlimited := false
