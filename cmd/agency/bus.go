@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -69,12 +70,18 @@ func (v busVerb) configure(ctx context.Context, s *session, data string) error {
 	return h.close()
 }
 
+// written is the first line of such a file; a file without it is somebody else's.
+const written = "# Written by `agency bus --configure`, and written over by it.\n"
+
 func (h *house) writeConfiguration(file string) error {
+	if there, err := os.ReadFile(file); err == nil && !strings.HasPrefix(string(there), written) {
+		return badInput("give another file with --configure, and include it in that one", "%s is there already, and is not written over", file)
+	}
 	text, err := h.authority.ServerConfiguration()
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(file, []byte(text), 0o644); err != nil { //nolint:gosec // it is public: tokens, no keys
+	if err := os.WriteFile(file, []byte(written+text), 0o644); err != nil { //nolint:gosec // it is public: tokens, no keys
 		return fmt.Errorf("write the server's configuration: %w", err)
 	}
 	return nil
