@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"gopkg.in/yaml.v3"
 
@@ -89,7 +90,8 @@ func TestNoSecretIsTold(t *testing.T) {
 		credential[field] = services.NewSecret(planted)
 	}
 	for _, endpoint := range []string{"tcp://127.0.0.1:1", "ssh://agency@127.0.0.1:1"} {
-		_, _, err := dial(t.Context(), endpoint, credential)
+		at := newHost(hostConfiguration{Endpoint: endpoint}, nil, time.Now)
+		_, _, err := at.dial(t.Context(), credential)
 		if !errors.Is(err, vendormodules.ErrAuthentication) || strings.Contains(err.Error(), planted) {
 			t.Errorf("with a credential that makes no sense %s is reached with %v", endpoint, err)
 		}

@@ -147,7 +147,8 @@ func conforms(t *testing.T, name string) {
 			}
 		},
 		Classes: classes(), Wait: 60 * time.Second, Scripts: vendortest.ShellScripts(), Target: one.target,
-		Fetch: vendortest.HTTPFetch, Credential: guard.take, Against: against[name], Record: "conformance-" + name + ".json",
+		Fetch: vendortest.HTTPFetch, Credential: guard.take, Line: guard.line,
+		Against: against[name], Record: "conformance-" + name + ".json",
 	})
 }
 

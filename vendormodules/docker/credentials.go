@@ -23,7 +23,7 @@ func (m *Module) CheckCredential(ctx context.Context, scope services.Scope) erro
 		if err != nil {
 			return struct{}{}, err
 		}
-		engine, end, err := dial(ctx, at.Endpoint, credential)
+		engine, end, err := at.dial(ctx, credential)
 		if err == nil {
 			err = errors.Join(engine.Close(), end())
 		}

@@ -67,6 +67,8 @@ var said = []struct {
 	{"minimum memory limit", vendormodules.ErrInvalid},        // of less memory than a container can be held to
 	{"device or resource busy", vendormodules.ErrConflict},    // of a limit below what is used
 	{"unable to set memory limit", vendormodules.ErrConflict}, // of the same
+	{"to tcp, received 429", vendormodules.ErrTransient},      // the client, where it was to get a connection of its own
+	{"to tcp, received 5", vendormodules.ErrTransient},        // the same
 }
 
 func meaning(err error) error {
@@ -88,8 +90,8 @@ func meaning(err error) error {
 		return vendormodules.ErrInvalid
 	case errdefs.IsNotImplemented(err):
 		return vendormodules.ErrUnsupported
-	case errdefs.IsUnavailable(err), errdefs.IsInternal(err), client.IsErrConnectionFailed(err), errors.As(err, &network),
-		errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+	case errdefs.IsResourceExhausted(err), errdefs.IsUnavailable(err), errdefs.IsInternal(err),
+		client.IsErrConnectionFailed(err), errors.As(err, &network), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return vendormodules.ErrTransient
 	}
 	return nil

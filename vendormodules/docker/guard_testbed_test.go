@@ -3,6 +3,7 @@
 package docker_test
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -11,20 +12,26 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"io"
+	"log"
 	"math/big"
 	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/cloud-agency/agency/vendormodules/services"
+	"github.com/cloud-agency/agency/vendormodules/vendortest"
 )
 
 // guard stands before an engine's socket as an engine's own TLS does: it lets in whoever shows a certificate that its
-// authority has signed.
+// authority has signed, by a line that can be made bad.
 type guard struct {
-	address, socket string
-	authority       *authority
+	address   string
+	line      *vendortest.HTTPLine
+	authority *authority
 
 	mutex sync.Mutex
 	// credential is what the agency has stored.
@@ -35,7 +42,10 @@ type guard struct {
 func newGuard(t *testing.T, socket string) *guard {
 	t.Helper()
 	ours, theirs := newAuthority(t), newAuthority(t)
-	g := &guard{socket: socket, authority: ours}
+	engine := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "unix", socket)
+	}}
+	g := &guard{line: &vendortest.HTTPLine{Base: engine}, authority: ours}
 	g.good = ours.client(t)
 	g.bad = theirs.client(t)
 	g.bad["ca"] = g.good["ca"]
@@ -45,50 +55,18 @@ func newGuard(t *testing.T, socket string) *guard {
 	if err != nil {
 		t.Fatal(err)
 	}
-	listener, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{
+	server := httptest.NewUnstartedServer(g.line.Proxy(&url.URL{Scheme: "http", Host: "engine"}))
+	server.TLS = &tls.Config{
 		Certificates: []tls.Certificate{pair}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: ours.pool, MinVersion: tls.VersionTLS12,
-	})
-	if err != nil {
-		t.Fatal(err)
 	}
-	g.address = listener.Addr().String()
-	var visits sync.WaitGroup
-	visits.Go(func() {
-		for {
-			connection, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			visits.Go(func() { g.pass(connection.(*tls.Conn)) })
-		}
-	})
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // of those who are not let in
+	server.StartTLS()
+	g.address = server.Listener.Addr().String()
 	t.Cleanup(func() {
-		listener.Close()
-		visits.Wait()
+		server.Close()
+		engine.CloseIdleConnections()
 	})
 	return g
-}
-
-// pass carries one connection to the engine and back.
-func (g *guard) pass(from *tls.Conn) {
-	defer from.Close()
-	if from.Handshake() != nil {
-		return
-	}
-	to, err := net.Dial("unix", g.socket)
-	if err != nil {
-		return
-	}
-	defer to.Close()
-	var ways sync.WaitGroup
-	ways.Go(func() {
-		io.Copy(to, from)
-		to.(*net.UnixConn).CloseWrite()
-	})
-	io.Copy(from, to)
-	from.CloseWrite()
-	from.Close()
-	ways.Wait()
 }
 
 func (g *guard) configuration() string {

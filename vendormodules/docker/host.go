@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http"
 	"sync"
+	"time"
 
 	"github.com/moby/moby/client"
 
@@ -23,12 +24,17 @@ type host struct {
 	connecting chan struct{}
 	engine     *client.Client
 	// used is the credential that the engine was connected by, end what ends the connection beside the client.
-	used services.Credential
-	end  func() error
+	used  services.Credential
+	end   func() error
+	pause pause
 }
 
-func newHost(configuration hostConfiguration, credential func(context.Context) (services.Credential, error)) *host {
-	h := &host{hostConfiguration: configuration, credential: credential, connecting: make(chan struct{}, 1)}
+func newHost(
+	configuration hostConfiguration, credential func(context.Context) (services.Credential, error), now func() time.Time,
+) *host {
+	h := &host{
+		hostConfiguration: configuration, credential: credential, connecting: make(chan struct{}, 1), pause: pause{now: now},
+	}
 	h.connecting <- struct{}{}
 	return h
 }
@@ -53,7 +59,7 @@ func (h *host) connect(ctx context.Context) (*client.Client, error) {
 	}
 	err = h.close()
 	if err == nil {
-		h.engine, h.end, err = dial(ctx, h.Endpoint, credential)
+		h.engine, h.end, err = h.dial(ctx, credential)
 	}
 	if err != nil {
 		return nil, failed(err, "reach %s", h.Endpoint)
@@ -83,9 +89,9 @@ func (h *host) Close() error {
 	return h.close()
 }
 
-// dial makes a client for an endpoint, and speaks to the engine.
-func dial(ctx context.Context, endpoint string, credential services.Credential) (*client.Client, func() error, error) {
-	var options []client.Opt
+// dial makes a client for the engine, and speaks to it.
+func (h *host) dial(ctx context.Context, credential services.Credential) (*client.Client, func() error, error) {
+	endpoint, options := h.Endpoint, h.pause.options()
 	end := func() error { return nil }
 	switch scheme(endpoint) {
 	case "tcp":

@@ -72,7 +72,7 @@ func New(node *yaml.Node, environment vendormodules.Environment) (*Module, error
 		m.program.path = environment.Program
 	}
 	for _, one := range configuration.Hosts {
-		m.hosts = append(m.hosts, newHost(one, m.credentialFor(one)))
+		m.hosts = append(m.hosts, newHost(one, m.credentialFor(one), environment.Now))
 	}
 	m.shelves = catalogue.NewCache(m.fetchShelves, catalogue.CacheOptions{Keep: shelfAge, Now: environment.Now})
 	return m, nil

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httputil"
+	"net/url"
 	"sync"
 	"time"
 
@@ -101,6 +103,16 @@ func (l *HTTPLine) RoundTrip(request *http.Request) (*http.Response, error) {
 	}
 	_, err = io.Copy(io.Discard, response.Body)
 	return nil, errors.Join(fmt.Errorf("the connection broke: %w", io.ErrUnexpectedEOF), err, response.Body.Close())
+}
+
+// Proxy is the line as a server before a cloud, for a module that makes its connections itself: whoever asks it asks the
+// cloud at the URL, of which a connection that breaks on the way breaks for the asker too.
+func (l *HTTPLine) Proxy(to *url.URL) http.Handler {
+	return &httputil.ReverseProxy{
+		Rewrite:      func(request *httputil.ProxyRequest) { request.SetURL(to) },
+		Transport:    l,
+		ErrorHandler: func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) },
+	}
 }
 
 // weather decides what becomes of a request.
