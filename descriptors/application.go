@@ -154,7 +154,7 @@ type Class struct {
 
 	// Network.
 
-	// Private networks carry only their members, which are placed together at one vendor unless Span.
+	// Private networks carry only their members. Every network is at one vendor with all of its members, unless Span.
 	Private bool `json:"private,omitempty" yaml:"private,omitempty"`
 	// Span lets a private network reach across vendors, which needs an overlay that each of them can carry.
 	Span bool `json:"span,omitempty" yaml:"span,omitempty"`

@@ -35,6 +35,34 @@ func Networks(resources map[string]Class, class string) []string {
 	return networks
 }
 
+// Confined says whether the class is a network that is at one vendor, and all of its members with it.
+func (c Class) Confined() bool { return c.Type == Network && !c.Span }
+
+// Strangers lists, for each class that others must reach by an address, those of them that are on no network with it,
+// sorted: the classes that refer to its address, and the balancers that have it as their targets.
+func Strangers(resources map[string]Class) map[string][]string {
+	strangers := map[string][]string{}
+	for name, class := range resources {
+		reached := map[string]bool{class.Targets: class.Type == LoadBalancer}
+		for _, reference := range References(class) {
+			if reference.Attribute == AttributeAddress || reference.Attribute == AttributeAddresses {
+				reached[reference.Class] = true
+			}
+		}
+		networks := Networks(resources, name)
+		for other, reaches := range reached {
+			shared := func(network string) bool { return slices.Contains(networks, network) }
+			if _, exists := resources[other]; reaches && exists && other != name && !slices.ContainsFunc(Networks(resources, other), shared) {
+				strangers[other] = append(strangers[other], name)
+			}
+		}
+	}
+	for _, names := range strangers {
+		slices.Sort(names)
+	}
+	return strangers
+}
+
 // VolumeUser is the class that a volume is attached to; there is at most one.
 func VolumeUser(resources map[string]Class, volume string) (class string, attached bool) {
 	for _, name := range slices.Sorted(maps.Keys(resources)) {

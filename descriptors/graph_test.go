@@ -45,6 +45,20 @@ func TestDependencies(t *testing.T) {
 	}
 }
 
+func TestStrangers(t *testing.T) {
+	classes := shop()
+	classes["log"] = descriptors.Class{
+		Type: descriptors.Compute, Run: []string{"log ${log.address} ${cache.addresses} ${front.address} ${data.size} ${web.name}"},
+	}
+	classes["cache"] = descriptors.Class{
+		Type: descriptors.Compute, Run: []string{"cache ${db.address}"}, Networks: descriptors.Names{"open"},
+	}
+	want := map[string][]string{"db": {"cache", "web"}, "cache": {"log"}, "front": {"log"}} // front and web are on lan
+	if got := descriptors.Strangers(classes); !reflect.DeepEqual(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+}
+
 func TestOrderNamesTheCycle(t *testing.T) {
 	_, err := descriptors.Order(map[string][]string{"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": nil})
 	if !errors.Is(err, descriptors.ErrCycle) || err.Error() != "classes that need each other: b -> c -> b" {

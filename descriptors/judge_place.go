@@ -64,7 +64,7 @@ func (j *judge) placements() {
 	}
 }
 
-// bonds are all that keeps classes at one vendor: the word together, private networks, and volumes, which are where
+// bonds are all that keeps classes at one vendor: the word together, networks, and volumes, which are where
 // the machines are that they are attached to.
 func (j *judge) bonds() map[string][]bond {
 	bonds := map[string][]bond{}
@@ -81,8 +81,8 @@ func (j *judge) bonds() map[string][]bond {
 			bind(name, volume, fmt.Sprintf("%s has the volume %s", name, volume))
 		}
 		for _, network := range Networks(j.classes, name) {
-			if lan := j.classes[network]; lan.Private && !lan.Span {
-				bind(name, network, fmt.Sprintf("%s is private", network))
+			if j.classes[network].Confined() {
+				bind(name, network, network+" does not span vendors")
 			}
 		}
 	}

@@ -30,7 +30,7 @@ resources:
   reader: { type: compute, image: shell, run: [ "read ${words.address}:8088 ${words.name} $${words.address} $HOME" ], networks: [ back, lan ] }
   back: { type: network }
   front: { type: network }
-  lan: { type: network, members: [ words, db ] }
+  lan: { type: network, private: true, span: true, members: [ words, db ] }
 `
 
 func TestExpanded(t *testing.T) {

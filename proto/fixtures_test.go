@@ -78,7 +78,7 @@ func proposal() sla.Proposal {
 		Offers: map[string]sla.Offer{
 			"web": {
 				Count: span(2, 6), Unit: micros(6_100), Availability: 0.9995, ReadyIn: quantity.Duration(time.Second),
-				Flavor: "c1m512",
+				Flavor: "c1m512", Public: []sla.Public{sla.PublicAlone, sla.PublicOpen},
 			},
 			"db": {Count: span(1, 1), Unit: micros(11_000), Availability: 0.9995, ReadyIn: quantity.Duration(time.Second)},
 		},

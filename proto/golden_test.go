@@ -76,6 +76,7 @@ func fixtures() []fixture {
 		Credentials: map[descriptors.ResourceType][]vendormodules.CredentialField{
 			descriptors.Compute: {{Name: "token", Help: "a token of the account", Secret: true}},
 		},
+		Public:      map[descriptors.ResourceType][]sla.Public{descriptors.Compute: {sla.PublicAlone, sla.PublicOpen}},
 		CreateToken: true, Settle: quantity.Duration(2 * time.Second), Notes: []string{"machines share one kernel"},
 	}
 	status := proto.VendorStatus{

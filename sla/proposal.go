@@ -1,6 +1,7 @@
 package sla
 
 import (
+	"reflect"
 	"time"
 
 	"github.com/cloud-agency/agency/descriptors/lifecycle"
@@ -46,6 +47,15 @@ type Offer struct {
 	Flavor string `json:"flavor,omitempty" yaml:"flavor,omitempty"`
 	// Resizes says that what stands of the class at the vendor is given the size asked for as it runs.
 	Resizes bool `json:"resizes,omitempty" yaml:"resizes,omitempty"`
+	// Public is when an instance has a public address; empty where the vendor does not say.
+	Public []Public `json:"public,omitempty" yaml:"public,omitempty"`
+}
+
+// Same says whether another offer is on the same terms. When there are public addresses is told and no term: who knows
+// offers without it can accept one.
+func (o Offer) Same(other Offer) bool {
+	o.Public, other.Public = nil, nil
+	return reflect.DeepEqual(o, other)
 }
 
 // AtMinimum is the price of the smallest count, by which offers are ranked.

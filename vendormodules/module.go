@@ -157,6 +157,9 @@ type Description struct {
 	// CreateToken says that the cloud itself makes a repeated create with the same key harmless. Where it is false the
 	// agent makes sure by listing.
 	CreateToken bool `json:"create-token" yaml:"create-token"`
+	// Public is when machines (compute) and balancers have a public address, each in all ways that there are; a type that is
+	// not in it may have one or not. Whom others must reach from outside of its networks is offered by it.
+	Public map[descriptors.ResourceType][]sla.Public `json:"public,omitempty" yaml:"public,omitempty"`
 	// Settle is how long after a create a complete listing may still miss the new resource.
 	Settle quantity.Duration `json:"settle" yaml:"settle"`
 	// Notes go into every proposal: what the cloud cannot keep that somebody might take for granted. A note that begins

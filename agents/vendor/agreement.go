@@ -105,7 +105,7 @@ func mismatch(agreement sla.Agreement, proposal sla.Proposal) *sla.Refusal {
 		return refusalf(sla.RefusedBadRequest, "an agreement has an id, a deployment and at least one class")
 	}
 	for class, offer := range agreement.Classes {
-		if offered, found := proposal.Offers[class]; !found || offered != offer {
+		if offered, found := proposal.Offers[class]; !found || !offered.Same(offer) {
 			return refusalf(sla.RefusedBadRequest, "%s is not offered on these terms in proposal %s", class, proposal.ID)
 		}
 	}

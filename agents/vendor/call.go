@@ -152,6 +152,7 @@ func (a *Agent) offer(
 	instead, stands := a.ledger.serving(call.Deployment, call.Classes)
 	offers, uses := fit(call.Classes, market{capacity, taken, stands}, quotes, refusals)
 	a.promiseToResize(call.Classes, instead, offers)
+	a.tellAddresses(call.Classes, offers)
 	if len(offers) == 0 {
 		value := reply{refusal: summary(refusals)}
 		if !call.Advisory {
@@ -189,6 +190,14 @@ func (a *Agent) promiseToResize(classes map[string]descriptors.Class, instead ma
 			offer.Resizes = true
 			offers[name] = offer
 		}
+	}
+}
+
+// tellAddresses says in the offers when what is made has a public address.
+func (a *Agent) tellAddresses(classes map[string]descriptors.Class, offers map[string]sla.Offer) {
+	for name, offer := range offers {
+		offer.Public = slices.Clone(a.description.Public[single(classes[name].Type)])
+		offers[name] = offer
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 )
 
 // groups are the classes of a call that can only be at one vendor together, each group and all of them in the order of
-// their names: those on a private network that does not span vendors, a machine and its volumes, and what was asked for
+// their names: those on a network that does not span vendors, a machine and its volumes, and what was asked for
 // together. A group is offered as a whole or not at all: capacity held for a part of it would serve nobody.
 func groups(classes map[string]descriptors.Class) [][]string {
 	tied := make(map[string][]string, len(classes))
@@ -27,7 +27,7 @@ func groups(classes map[string]descriptors.Class) [][]string {
 			tie(name, volume)
 		}
 		for _, network := range descriptors.Networks(classes, name) {
-			if classes[network].Private && !classes[network].Span {
+			if classes[network].Confined() {
 				tie(name, network)
 			}
 		}

@@ -33,7 +33,7 @@ func enumerate(problem planning.Problem) []enumerated {
 	var descend func(depth int)
 	descend = func(depth int) {
 		if depth == len(classes) {
-			if placed(resources, chosen) {
+			if placed(resources, chosen) && reached(resources, chosen) {
 				all = append(all, priced(resources, classes, chosen))
 			}
 			return
@@ -79,17 +79,60 @@ func placed(resources map[string]descriptors.Class, chosen map[string]sla.Propos
 			}
 		}
 		for _, network := range class.Networks {
-			if resources[network].Private && !resources[network].Span && !same(name, network) {
+			if of := resources[network]; of.Type == descriptors.Network && !of.Span && !same(name, network) {
 				return false
 			}
 		}
 		for _, member := range class.Members {
-			if class.Private && !class.Span && !same(name, member) {
+			if !class.Span && !same(name, member) {
 				return false
 			}
 		}
 	}
 	return true
+}
+
+// reached says whether whoever needs an address of a class finds one where the plan puts the two of them: on a network of
+// both that is there too, or else a public one.
+func reached(resources map[string]descriptors.Class, chosen map[string]sla.Proposal) bool {
+	on := func(class, network string) bool {
+		return resources[network].Type == descriptors.Network &&
+			(slices.Contains(resources[class].Networks, network) || slices.Contains(resources[network].Members, class))
+	}
+	for name, class := range resources {
+		for other := range resources {
+			needs := strings.Contains(class.Environment["PEER"], "${"+other+".address") || class.Targets == other
+			found := !needs || other == name || public(resources, other, chosen[other].Offers[other].Public, on)
+			for network, of := range resources {
+				there := chosen[network].Vendor == chosen[name].Vendor && chosen[network].Vendor == chosen[other].Vendor
+				found = found || on(name, network) && on(other, network) && (there || of.Span)
+			}
+			if !found {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// public says whether a vendor that says when gives a class a public address.
+func public(resources map[string]descriptors.Class, name string, when []sla.Public, on func(class, network string) bool) bool {
+	alone, open, asked := true, false, len(resources[name].Ports) > 0 || resources[name].Type == descriptors.LoadBalancer
+	for network, of := range resources {
+		if !on(name, network) {
+			continue
+		}
+		alone, open = false, open || !of.Private
+		for _, rule := range of.Rules {
+			lets := len(rule.To) == 0 || slices.Contains(rule.To, name)
+			asked = asked || lets && (slices.Contains(rule.From, "any") || slices.Contains(rule.From, "10.0.0.0/8"))
+		}
+	}
+	holds := map[sla.Public]bool{sla.PublicNever: false, sla.PublicAlone: alone, sla.PublicOpen: open, sla.PublicAsked: asked}
+	return len(when) == 0 || slices.ContainsFunc(when, func(one sla.Public) bool {
+		held, known := holds[one]
+		return held || !known
+	})
 }
 
 func lossOf(availability float64) int64 { return int64(math.Round(-math.Log(availability) * 1e12)) }

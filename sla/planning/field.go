@@ -126,13 +126,17 @@ func (t *ties) add(name string, class descriptors.Class) error {
 	return nil
 }
 
-// join puts a member at the vendor of a private network that does not span vendors.
+// join puts a member at the vendor of a network that does not span vendors.
 func (t *ties) join(network, member string) error {
 	class := t.market.problem.Application.Resources[network]
-	if err := t.known(network); err != nil || !class.Private || class.Span {
+	if err := t.known(network); err != nil || !class.Confined() {
 		return err
 	}
-	return t.unite(network, member, "private network "+network)
+	because := "network " + network
+	if class.Private {
+		because = "private " + because
+	}
+	return t.unite(network, member, because)
 }
 
 func (t *ties) unite(name, other, because string) error {

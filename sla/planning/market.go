@@ -22,6 +22,8 @@ type market struct {
 	proposals []sla.Proposal
 	// offers by class, then vendor.
 	offers [][]candidate
+	// strangers are the classes, by that which they must reach by a public address.
+	strangers map[string][]string
 	// left says what was left out and why.
 	left []Obstacle
 }
@@ -34,7 +36,7 @@ type candidate struct {
 }
 
 func newMarket(problem Problem) *market {
-	m := &market{problem: problem}
+	m := &market{problem: problem, strangers: descriptors.Strangers(problem.Application.Resources)}
 	for name := range problem.Application.Resources {
 		m.classes = append(m.classes, name)
 	}
@@ -99,6 +101,9 @@ func (m *market) offersFor(name string) []candidate {
 			obstacle = misplaced(class.Place, proposal)
 		}
 		if obstacle.Reason == "" {
+			obstacle = m.unreachable(name, proposal.Offers[name])
+		}
+		if obstacle.Reason == "" {
 			offers[vendor], obstacle.Reason = m.candidate(class, asked, proposal.Offers[name])
 		}
 		if obstacle.Reason != "" {
@@ -135,6 +140,19 @@ func unoffered(name string, proposal sla.Proposal) Obstacle {
 		return Obstacle{Reason: "neither offered nor refused"}
 	}
 	return Obstacle{}
+}
+
+// unreachable says why a class would lack an address that others are to reach it at, or nothing. Who is on a network with
+// it is at the same vendor; nobody else has any address of it but a public one, at whatever vendor either is.
+func (m *market) unreachable(name string, offer sla.Offer) Obstacle {
+	strangers := m.strangers[name]
+	if len(strangers) == 0 || offer.MayBePublic(m.problem.Application.Resources, name) {
+		return Obstacle{}
+	}
+	return Obstacle{
+		Reason: "would have no address there that " + list(strangers, "and") + " can reach: no public one, and no network in common",
+		Hint:   "put " + list(append([]string{name}, strangers...), "and") + " on one network",
+	}
 }
 
 // candidate prices an offer for the count asked, or says why it is left out.

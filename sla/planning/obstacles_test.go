@@ -3,6 +3,7 @@ package planning_test
 import (
 	"errors"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -50,6 +51,13 @@ func change(problem *planning.Problem, name string, edit func(*descriptors.Class
 func refuse(proposal sla.Proposal, class, message, hint string) {
 	delete(proposal.Offers, class)
 	proposal.Refusals[class] = sla.Refusal{Code: sla.RefusedCapacity, Message: message, Hint: hint}
+}
+
+// tell says in an offer when what it is for has a public address.
+func tell(proposal sla.Proposal, class string, when ...sla.Public) {
+	offer := proposal.Offers[class]
+	offer.Public = when
+	proposal.Offers[class] = offer
 }
 
 func TestWhyThereIsNoPlan(t *testing.T) {
@@ -100,6 +108,37 @@ func TestWhyThereIsNoPlan(t *testing.T) {
 				}
 			},
 			[]string{"too few vendors to keep apart what must be apart: cache, data+db and front+lan+web can only be at athens or lisbon"},
+		},
+		"out of reach": {
+			func(p *planning.Problem) {
+				change(p, "front", func(c *descriptors.Class) { c.Environment = map[string]string{"DB": "${db.address}"} })
+				change(p, "web", func(c *descriptors.Class) { c.Run = []string{"web --db ${db.addresses} ${data.size}"} })
+				tell(p.Proposals[0], "db", sla.PublicNever)
+				tell(p.Proposals[1], "db", sla.PublicAsked)
+			},
+			[]string{
+				"db: no vendor serves it",
+				"db at athens: would have no address there that front and web can reach: no public one, and no network in common " +
+					"(put db, front and web on one network)",
+				"db at lisbon: would have no address there",
+			},
+		},
+		"targets out of reach": {
+			func(p *planning.Problem) {
+				change(p, "lan", func(c *descriptors.Class) { c.Members = descriptors.Names{"web"} })
+				for _, proposal := range p.Proposals {
+					tell(proposal, "web", sla.PublicAlone)
+				}
+			},
+			[]string{"web at athens: would have no address there that front can reach"},
+		},
+		"members of a public network in pieces": {
+			func(p *planning.Problem) {
+				change(p, "lan", func(c *descriptors.Class) { c.Private = false })
+				refuse(p.Proposals[0], "lan", "no networks", "")
+				refuse(p.Proposals[1], "web", "full", "")
+			},
+			[]string{"front, lan and web must be at one vendor (network lan) and no vendor serves them all (athens lacks only lan)"},
 		},
 		"budget": {
 			func(p *planning.Problem) { p.Application.Budget = euros(99_999) },
@@ -203,6 +242,30 @@ func TestVendorCannotUnderbidByCount(t *testing.T) {
 	}
 	if legs := result.Plans[0].Legs; len(legs) != 1 || legs[0].Vendor != "athens" {
 		t.Errorf("%+v", legs)
+	}
+}
+
+// TestReachedRatherThanCheap: the cheaper vendor would hide the database from those who need it, so the dearer has it, and
+// the plans say why. Who needs it may be anywhere.
+func TestReachedRatherThanCheap(t *testing.T) {
+	problem := shop()
+	change(&problem, "web", func(c *descriptors.Class) { c.Environment = map[string]string{"DB": "${db.address}"} })
+	tell(problem.Proposals[0], "db", sla.PublicOpen)
+	tell(problem.Proposals[1], "db", sla.PublicOpen, sla.PublicAlone)
+	result, err := planning.Plans(problem, 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var where []string
+	for _, plan := range result.Plans {
+		where = append(where, strings.Join(vendorsByClass(plan), " ")) // data, db, front, lan, web
+	}
+	if want := []string{"lisbon lisbon athens athens athens", "lisbon lisbon lisbon lisbon lisbon"}; !slices.Equal(where, want) {
+		t.Errorf("%q, want %q", where, want)
+	}
+	if want := "db at athens: would have no address there that web can reach"; len(result.Obstacles) != 1 ||
+		!strings.HasPrefix(result.Obstacles[0].String(), want) {
+		t.Errorf("%v, want %s", result.Obstacles, want)
 	}
 }
 

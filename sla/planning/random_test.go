@@ -80,6 +80,10 @@ func randomClass(t *rapid.T, name string, names []string) descriptors.Class {
 	}
 	class.Place.Together = other("together")
 	class.Place.Apart = append(other("apart"), other("apart")...)
+	for _, reached := range other("reference") {
+		class.Environment = map[string]string{"PEER": fmt.Sprintf("http://${%s.%s}/", reached,
+			rapid.SampledFrom([]string{descriptors.AttributeAddress, descriptors.AttributeAddresses, descriptors.AttributeName}).Draw(t, "attribute"))}
+	}
 	if class.Type.RunsMachines() {
 		least := rapid.IntRange(1, 3).Draw(t, "least")
 		class.Count = quantity.Range{Min: least, Max: least + rapid.IntRange(0, 2).Draw(t, "more")}
@@ -87,13 +91,24 @@ func randomClass(t *rapid.T, name string, names []string) descriptors.Class {
 		for _, volume := range other("volume") {
 			class.Volumes = map[string]string{volume: "/data"}
 		}
+		if oneIn(t, 4, "with ports") {
+			class.Ports = []int{80}
+		}
 		if rapid.Bool().Draw(t, "machine") {
 			class.Place.Apart = append(class.Place.Apart, descriptors.ApartMachine)
 		}
 	}
 	if class.Type == descriptors.Network {
 		class.Private, class.Span = rapid.Bool().Draw(t, "private"), oneIn(t, 4, "span")
-		class.Members = other("member")
+		class.Members = append(other("member"), other("member")...)
+		if oneIn(t, 4, "with rules") {
+			class.Rules = []descriptors.NetworkRule{{From: rapid.SampledFrom([]descriptors.Names{{"any"}, {"c0"}, {"10.0.0.0/8"}, nil}).Draw(t, "from"), To: other("to")}}
+		}
+	}
+	for _, target := range other("target") {
+		if class.Type == descriptors.LoadBalancer {
+			class.Targets = target
+		}
 	}
 	if oneIn(t, 10, "restricted") {
 		class.Place.Region = descriptors.Names{"north"}
@@ -128,6 +143,10 @@ func randomProposal(t *rapid.T, application descriptors.Application, number int)
 			count.Max--
 		}
 		proposal.Offers[name] = sla.Offer{
+			Public: rapid.SampledFrom([][]sla.Public{
+				nil, {sla.PublicAlone}, {sla.PublicNever}, {sla.PublicAlone, sla.PublicOpen}, {sla.PublicAlone, sla.PublicAsked},
+				{sla.PublicAlways}, {"at full moon"},
+			}).Draw(t, "public"),
 			Count: count, Unit: euros(int64(rapid.IntRange(0, 6).Draw(t, "price"))),
 			Availability: quantity.Percent(rapid.SampledFrom([]float64{1, 0.999, 0.99, 0.98, 0.95, 0.9}).Draw(t, "availability")),
 		}

@@ -4,14 +4,28 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/network"
 	"github.com/moby/moby/client"
 
 	"github.com/cloud-agency/agency/descriptors"
+	"github.com/cloud-agency/agency/sla"
 	"github.com/cloud-agency/agency/vendormodules"
 )
+
+// public is when a container has a public address. A balancer is on the engine's own network whatever others it is on, and
+// so is a machine in none of the agency's. At a host that publishes, an image alone may bring ports to be reached at.
+func (c configuration) public() map[descriptors.ResourceType][]sla.Public {
+	machines := []sla.Public{sla.PublicAlone, sla.PublicOpen}
+	if slices.ContainsFunc(c.Hosts, func(host hostConfiguration) bool { return host.Publish.IsValid() }) {
+		machines = []sla.Public{sla.PublicAlways}
+	}
+	return map[descriptors.ResourceType][]sla.Public{
+		descriptors.Compute: machines, descriptors.LoadBalancer: {sla.PublicAlways},
+	}
+}
 
 // grant gives a new container an address in each network, with the token of placing held. They are fixed, so that a machine
 // has them whenever it starts, and knows them before.

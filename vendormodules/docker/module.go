@@ -105,7 +105,7 @@ func (m *Module) Describe() vendormodules.Description {
 	description := vendormodules.Description{
 		Kind: kindName, Version: version, Region: c.Region, Country: c.Country, Types: slices.Clone(c.Types), Images: c.Images.Names(),
 		// Of one engine's resources no two have one name. Of several engines two might both be asked.
-		CreateToken: len(m.hosts) == 1,
+		CreateToken: len(m.hosts) == 1, Public: c.public(),
 		Notes: []string{
 			"isolation: containers share their host's kernel, and those in no network see each other",
 			"no rules: whoever reaches a machine reaches all of its ports; a private network lets nobody in from outside",

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
+	"github.com/cloud-agency/agency/sla"
 	"github.com/cloud-agency/agency/vendormodules"
 )
 
@@ -25,6 +26,17 @@ const (
 )
 
 func elastics() []elastic { return []elastic{elasticAlways, elasticAsked, elasticNever} }
+
+// public is when a machine has a public address: outside of networks one of the cloud's choice.
+func (e elastic) public() []sla.Public {
+	switch e {
+	case elasticAlways:
+		return []sla.Public{sla.PublicAlways}
+	case elasticNever:
+		return []sla.Public{sla.PublicAlone}
+	}
+	return []sla.Public{sla.PublicAlone, sla.PublicAsked}
+}
 
 // wantsAddress says whether a machine is to have an elastic address.
 func (m *Module) wantsAddress(request vendormodules.Request) bool {

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/cloud-agency/agency/descriptors"
+	"github.com/cloud-agency/agency/sla"
 	"github.com/cloud-agency/agency/vendormodules"
 	"github.com/cloud-agency/agency/vendormodules/remote"
 )
@@ -21,6 +22,9 @@ func (m *Module) Describe() vendormodules.Description {
 		Kind: kindName, Version: version, Region: m.configuration.Region, Country: m.configuration.Country,
 		Types: slices.Clone(m.configuration.Types), Images: m.configuration.Images.Names(),
 		Isolation: m.isolates(), CreateToken: m.configuration.ClientTokens, Settle: m.configuration.Settle, Credentials: credentials,
+		Public: map[descriptors.ResourceType][]sla.Public{
+			descriptors.Compute: m.configuration.ElasticAddresses.public(), descriptors.LoadBalancer: {sla.PublicAlways},
+		},
 		Notes: []string{
 			"commands and files of a machine must fit 16 KiB compressed, which is what the cloud takes",
 		},

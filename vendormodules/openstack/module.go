@@ -11,6 +11,7 @@ import (
 
 	"github.com/cloud-agency/agency/descriptors"
 	"github.com/cloud-agency/agency/descriptors/quantity"
+	"github.com/cloud-agency/agency/sla"
 	"github.com/cloud-agency/agency/vendormodules"
 	"github.com/cloud-agency/agency/vendormodules/catalogue"
 	"github.com/cloud-agency/agency/vendormodules/remote"
@@ -111,6 +112,7 @@ func (m *Module) Describe() vendormodules.Description {
 	description := vendormodules.Description{
 		Kind: kindName, Version: version, Region: c.Region, Country: c.Country, Types: slices.Clone(c.Types),
 		Isolation: *c.SecurityGroups, Settle: settle,
+		Public: map[descriptors.ResourceType][]sla.Public{descriptors.Compute: c.FloatingAddresses.public()},
 		Notes: []string{
 			"machines that are to be apart are on different hosts as far as there are hosts",
 			"a snapshot is a volume of its own, and costs as much",

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/cloud-agency/agency/descriptors"
+	"github.com/cloud-agency/agency/sla"
 	"github.com/cloud-agency/agency/vendormodules"
 )
 
@@ -134,6 +135,18 @@ func (m *Module) makePorts(ctx context.Context, s *session, request vendormodule
 		made = append(made, *port)
 	}
 	return made, nil
+}
+
+// public is when a machine may have a public address: in no network of the agency's it has that of the project's network,
+// which may be an external one.
+func (f floating) public() []sla.Public {
+	switch f {
+	case floatingAlways:
+		return []sla.Public{sla.PublicAlways}
+	case floatingNever:
+		return []sla.Public{sla.PublicAlone}
+	}
+	return []sla.Public{sla.PublicAlone, sla.PublicAsked}
 }
 
 // wantsFloating says whether a machine is to be reached from outside.

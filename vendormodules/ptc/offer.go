@@ -25,6 +25,9 @@ func (m *Module) Describe() vendormodules.Description {
 	return vendormodules.Description{
 		Kind: kindName, Version: version, Region: m.configuration.Region, Country: m.configuration.Country,
 		Types: slices.Clone(m.configuration.Types), Images: slices.Clone([]string(m.configuration.Images)), CreateToken: true,
+		Public: map[descriptors.ResourceType][]sla.Public{
+			descriptors.Compute: {sla.PublicAlone, sla.PublicOpen}, descriptors.LoadBalancer: {sla.PublicAlways},
+		},
 		Notes: []string{
 			"no isolation: every address is on the loopback of one host, which all of its processes reach",
 			"no rules: whatever is on this host reaches every port of every machine",

@@ -11,6 +11,8 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"github.com/cloud-agency/agency/descriptors"
+	"github.com/cloud-agency/agency/sla"
 	"github.com/cloud-agency/agency/vendormodules"
 	"github.com/cloud-agency/agency/vendormodules/services"
 )
@@ -98,6 +100,9 @@ func (m *Module) Describe() vendormodules.Description {
 	return vendormodules.Description{
 		Kind: kindName, Version: version, Region: c.Region, Country: c.Country, Types: slices.Clone(c.Types),
 		Images: slices.Clone([]string(c.Images)), Isolation: c.Isolation, CreateToken: *c.CreateToken, Settle: *c.Settle,
+		Public: map[descriptors.ResourceType][]sla.Public{
+			descriptors.Compute: {sla.PublicAlways}, descriptors.LoadBalancer: {sla.PublicAlways},
+		},
 		Notes: []string{warning},
 	}
 }

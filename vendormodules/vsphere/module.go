@@ -8,6 +8,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/cloud-agency/agency/descriptors"
+	"github.com/cloud-agency/agency/sla"
 	"github.com/cloud-agency/agency/vendormodules"
 	"github.com/cloud-agency/agency/vendormodules/catalogue"
 )
@@ -131,6 +132,7 @@ func (m *Module) Describe() vendormodules.Description {
 		Kind: kindName, Version: version, Region: m.configuration.Region, Country: m.configuration.Country,
 		Types: append([]descriptors.ResourceType(nil), m.configuration.Types...), Isolation: m.separates(),
 		Credentials: needs, CreateToken: true, Notes: notes,
+		Public: map[descriptors.ResourceType][]sla.Public{descriptors.Compute: {sla.PublicAlone}},
 	}
 }
 

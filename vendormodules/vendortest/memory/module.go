@@ -31,6 +31,9 @@ func (m *Module) Describe() vendormodules.Description {
 			descriptors.Compute, descriptors.LoadBalancer, descriptors.Network, descriptors.Volume,
 		},
 		Images: []string{Image}, CreateToken: true, Notes: []string{"nothing outlives the process"},
+		Public: map[descriptors.ResourceType][]sla.Public{
+			descriptors.Compute: {sla.PublicAlways}, descriptors.LoadBalancer: {sla.PublicAlways},
+		},
 	}
 }
 
