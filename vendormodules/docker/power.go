@@ -90,9 +90,7 @@ func (m *Module) delete(ctx context.Context, one found) error {
 	case descriptors.Compute, descriptors.LoadBalancer:
 		return remove(ctx, engine, one)
 	case descriptors.Volume, descriptors.Snapshot:
-		if _, err = engine.VolumeRemove(ctx, one.ID, client.VolumeRemoveOptions{}); err == nil {
-			err = one.at.unmarkCopy(ctx, engine, one.ID)
-		}
+		return removeVolume(ctx, engine, one)
 	case descriptors.Network:
 		if err = one.at.deserted(ctx, one.ID); err == nil {
 			_, err = engine.NetworkRemove(ctx, one.ID, client.NetworkRemoveOptions{})
@@ -116,6 +114,19 @@ func remove(ctx context.Context, engine *client.Client, one found) error {
 	}
 	_, err = engine.ContainerRemove(ctx, one.ID, client.ContainerRemoveOptions{RemoveVolumes: true, Force: true})
 	return err
+}
+
+// removeVolume takes a volume away, with what was filling it.
+func removeVolume(ctx context.Context, engine *client.Client, one found) error {
+	if one.State == vendormodules.ResourceCreating {
+		if err := letGo(ctx, engine, one.ID); err != nil {
+			return err
+		}
+	}
+	if _, err := engine.VolumeRemove(ctx, one.ID, client.VolumeRemoveOptions{}); err != nil {
+		return err
+	}
+	return one.at.unmarkCopy(ctx, engine, one.ID)
 }
 
 // deserted refuses to take a network away from machines that have an address in it, running or not.

@@ -16,10 +16,18 @@ import (
 )
 
 // A volume is copied by two containers that never run: the archive of what one sees goes into what the other sees. As long
-// as a third bears the copy's name, the copy is not complete.
+// as a third is there, the copy is not complete. All three are named after the copy, so that none is made twice, nor left
+// behind where the answer to its making was lost.
 
 // labelCopying names, on such a container, the volume that is being filled.
 const labelCopying = "agency.copying"
+
+// What is behind the name of a volume in those of the containers that it is filled by.
+const (
+	copyingSuffix = "-copying"
+	readerSuffix  = "-reader"
+	writerSuffix  = "-writer"
+)
 
 // hands is the image of containers that never run: it has a directory to mount at, and nothing else.
 const (
@@ -53,20 +61,12 @@ func (c *copies) begin(name string) (end func(), began bool) {
 
 // markCopy notes at the engine that a volume is going to be filled.
 func (h *host) markCopy(ctx context.Context, engine *client.Client, volume string) error {
-	_, err := hand(ctx, engine, volume+"-copying", map[string]string{labelCopying: volume}, "")
-	if errors.Is(mapped(err), vendormodules.ErrConflict) {
-		return nil // a repeat
-	}
-	return err
+	return hand(ctx, engine, volume+copyingSuffix, map[string]string{labelCopying: volume}, "")
 }
 
 // unmarkCopy notes that it is filled, or gone.
 func (h *host) unmarkCopy(ctx context.Context, engine *client.Client, volume string) error {
-	_, err := engine.ContainerRemove(ctx, volume+"-copying", client.ContainerRemoveOptions{Force: true})
-	if errors.Is(mapped(err), vendormodules.ErrNotFound) {
-		return nil
-	}
-	return err
+	return drop(ctx, engine, volume+copyingSuffix)
 }
 
 // markCopies shows those of the volumes that are not filled yet as being created.
@@ -116,32 +116,43 @@ func (m *Module) fill(ctx context.Context, into found, from string) error {
 	if err != nil {
 		return err
 	}
-	reader, err := hand(ctx, engine, "", nil, from)
-	if err != nil {
-		return err
-	}
-	defer drop(ctx, engine, reader)
-	writer, err := hand(ctx, engine, "", nil, into.ID)
-	if err != nil {
-		return err
-	}
-	defer drop(ctx, engine, writer)
-	// From what is in the one mount to the other itself: Podman sees a volume only where a path begins at it.
-	copied, err := engine.CopyFromContainer(ctx, reader, client.CopyFromContainerOptions{SourcePath: handsPath + "/."})
-	if err != nil {
-		return err
-	}
-	_, err = engine.CopyToContainer(ctx, writer, client.CopyToContainerOptions{DestinationPath: handsPath, Content: copied.Content})
-	if err = errors.Join(err, copied.Content.Close()); err != nil {
+	if err := pour(ctx, engine, into.ID, from); err != nil {
 		return err
 	}
 	return into.at.unmarkCopy(ctx, engine, into.ID)
 }
 
-// hand makes a container that never runs, with a volume where there is one to be mounted.
-func hand(ctx context.Context, engine *client.Client, name string, labels map[string]string, volume string) (string, error) {
+// pour copies what one volume holds into another. Without an error, nothing holds on to either any more.
+func pour(ctx context.Context, engine *client.Client, into, from string) (err error) {
+	defer func() { err = errors.Join(err, letGo(ctx, engine, into)) }()
+	if err := hand(ctx, engine, into+readerSuffix, nil, from); err != nil {
+		return err
+	}
+	if err := hand(ctx, engine, into+writerSuffix, nil, into); err != nil {
+		return err
+	}
+	// From what is in the one mount to the other itself: Podman sees a volume only where a path begins at it.
+	copied, err := engine.CopyFromContainer(ctx, into+readerSuffix, client.CopyFromContainerOptions{SourcePath: handsPath + "/."})
+	if err != nil {
+		return err
+	}
+	_, err = engine.CopyToContainer(ctx, into+writerSuffix, client.CopyToContainerOptions{
+		DestinationPath: handsPath, Content: copied.Content,
+	})
+	return errors.Join(err, copied.Content.Close())
+}
+
+// letGo takes away what fills a volume, also after the context has ended.
+func letGo(ctx context.Context, engine *client.Client, volume string) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), killTimeout)
+	defer cancel()
+	return errors.Join(drop(ctx, engine, volume+readerSuffix), drop(ctx, engine, volume+writerSuffix))
+}
+
+// hand makes a container that never runs, with a volume where there is one to be mounted. It may be there already.
+func hand(ctx context.Context, engine *client.Client, name string, labels map[string]string, volume string) error {
 	if err := makeHands(ctx, engine); err != nil {
-		return "", err
+		return err
 	}
 	settings := &container.HostConfig{NetworkMode: "none"}
 	if volume != "" {
@@ -149,18 +160,23 @@ func hand(ctx context.Context, engine *client.Client, name string, labels map[st
 			Type: mount.TypeVolume, Source: volume, Target: handsPath, VolumeOptions: &mount.VolumeOptions{NoCopy: true},
 		}}
 	}
-	created, err := engine.ContainerCreate(ctx, client.ContainerCreateOptions{
+	_, err := engine.ContainerCreate(ctx, client.ContainerCreateOptions{
 		Name: name, HostConfig: settings,
 		Config: &container.Config{Image: hands, Cmd: []string{"never"}, Labels: labels},
 	})
-	return created.ID, err
+	if errors.Is(mapped(err), vendormodules.ErrConflict) {
+		return nil // a repeat
+	}
+	return err
 }
 
-// drop takes such a container away, also after the context has ended.
-func drop(ctx context.Context, engine *client.Client, id string) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), killTimeout)
-	defer cancel()
-	engine.ContainerRemove(ctx, id, client.ContainerRemoveOptions{Force: true}) //nolint:errcheck // it holds nothing but a name
+// drop takes such a container away. It may be gone already.
+func drop(ctx context.Context, engine *client.Client, name string) error {
+	_, err := engine.ContainerRemove(ctx, name, client.ContainerRemoveOptions{Force: true})
+	if errors.Is(mapped(err), vendormodules.ErrNotFound) {
+		return nil
+	}
+	return err
 }
 
 // makeHands makes the image of such containers, once.
