@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/url"
 	"strings"
-	"sync"
 
 	"golang.org/x/crypto/ssh"
 
@@ -64,7 +63,8 @@ type tunnel struct {
 	address, socket string
 	configuration   *ssh.ClientConfig
 
-	mutex      sync.Mutex
+	// opening holds a token while nobody uses connection.
+	opening    chan struct{}
 	connection *ssh.Client
 }
 
@@ -86,7 +86,8 @@ func newTunnel(endpoint string, credential services.Credential) (*tunnel, error)
 		}
 		known = append(known, key)
 	}
-	t := &tunnel{address: parsed.Host, socket: parsed.Path}
+	t := &tunnel{address: parsed.Host, socket: parsed.Path, opening: make(chan struct{}, 1)}
+	t.opening <- struct{}{}
 	if parsed.Port() == "" {
 		t.address = net.JoinHostPort(parsed.Hostname(), "22")
 	}
@@ -113,8 +114,11 @@ func oneOf(known []ssh.PublicKey) ssh.HostKeyCallback {
 
 // dial opens a connection to the engine, through the tunnel that is there or a new one.
 func (t *tunnel) dial(ctx context.Context, _, _ string) (net.Conn, error) {
-	t.mutex.Lock()
-	defer t.mutex.Unlock()
+	giveBack, err := take(ctx, t.opening)
+	if err != nil {
+		return nil, err
+	}
+	defer giveBack()
 	if t.connection != nil {
 		if opened, err := t.connection.DialContext(ctx, "unix", t.socket); err == nil || ctx.Err() != nil {
 			return opened, err
@@ -143,10 +147,10 @@ func sshFault(err error) error {
 	return err
 }
 
-// Close ends the tunnel.
+// Close waits for whoever opens a connection, and ends the tunnel.
 func (t *tunnel) Close() error {
-	t.mutex.Lock()
-	defer t.mutex.Unlock()
+	<-t.opening
+	defer func() { t.opening <- struct{}{} }()
 	if t.connection == nil {
 		return nil
 	}
