@@ -65,6 +65,10 @@ func (h *host) probe(ctx context.Context, lacks lacking) error {
 		{backupCapability, "virDomainBackupBegin", func(daemon *libvirt.Libvirt) error {
 			return daemon.DomainBackupBegin(nothing, "<domainbackup/>", nil, 0)
 		}},
+		{rulesCapability, "virNWFilterDefineXML", func(daemon *libvirt.Libvirt) error {
+			_, err := daemon.NwfilterLookupByName("no-such-filter")
+			return err
+		}},
 	} {
 		var answer libvirt.Error
 		if err := h.call(ctx, one.call); err != nil && !errors.As(err, &answer) {
@@ -84,6 +88,7 @@ const (
 	growCapability    = "larger volumes"
 	backupCapability  = "copies without a pause"
 	seedCapability    = "user data"
+	rulesCapability   = "no rules"
 )
 
 func (l lacking) has(capability string) bool { return l[capability] == "" }

@@ -34,6 +34,9 @@ type configuration struct {
 	// SSH lets the agency into machines, as root and with keys of its own, to run commands and to bring files. Its own host
 	// must reach their addresses.
 	SSH bool `yaml:"ssh"`
+	// Rules are kept by filters at the hosts, which need bridges whose traffic passes through their firewall; true by
+	// default.
+	Rules bool `yaml:"rules"`
 	// Ranges that networks get theirs of, where the class says none.
 	Ranges netip.Prefix `yaml:"ranges"`
 	// Virtualization is kvm or qemu, which is emulated and much slower; by default kvm where the host has it, else qemu.
@@ -74,6 +77,7 @@ func resourceTypes() []descriptors.ResourceType {
 func defaults() configuration {
 	return configuration{
 		Pool: "default", Network: "default", Ranges: netip.MustParsePrefix("10.213.0.0/16"), Disk: 10 * quantity.GiB,
+		Rules:      true,
 		Overcommit: 4, StopWithin: quantity.Duration(time.Minute), AddressWithin: quantity.Duration(5 * time.Minute),
 	}
 }

@@ -55,10 +55,16 @@ func virsh(t testing.TB, uri string, arguments ...string) string {
 	return string(output)
 }
 
-// count is how many of the suite's machines, networks and storage volumes there are. Others may use the daemon meanwhile.
+// count is how many of the suite's machines, networks, storage volumes and filters there are. Others may use the daemon
+// meanwhile.
 func count(t *testing.T, uri, pool string) int {
-	text := virsh(t, uri, "pool-refresh "+pool+"; list --all --name; net-list --all --name; vol-list "+pool)
-	return strings.Count(text, "vendortest-") // a storage volume counts twice, by name and path
+	listings := "pool-refresh " + pool + "; list --all --name; net-list --all --name; vol-list " + pool
+	if strings.HasPrefix(uri, "qemu") { // the test driver has no filters
+		listings += "; nwfilter-list"
+	}
+	text := virsh(t, uri, listings)
+	filters := strings.Count(text, "cloud-agency."+agencyID+".deployment-")
+	return filters + strings.Count(text, "vendortest-") // a storage volume counts twice, by name and path
 }
 
 // size is what a machine has, by its id of the module's.

@@ -71,7 +71,9 @@ type blueprint struct {
 	// networks are libvirt's by name. On the first, which all share, machines see none of the others if they are apart.
 	networks []string
 	apart    bool
-	console  string
+	// filter is behind which all of its cards are; empty for none.
+	filter  string
+	console string
 }
 
 // attachment is a volume that a machine has.
@@ -132,6 +134,9 @@ func (b blueprint) devices() *libvirtxml.DomainDeviceList {
 		}
 		if index == 0 && b.apart {
 			card.PortOptions = &libvirtxml.DomainInterfacePortOptions{Isolated: "yes"}
+		}
+		if b.filter != "" {
+			card.FilterRef = &libvirtxml.DomainInterfaceFilterRef{Filter: b.filter}
 		}
 		devices.Interfaces = append(devices.Interfaces, card)
 	}

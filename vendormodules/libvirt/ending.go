@@ -84,7 +84,7 @@ func (m *Module) deleteMachine(ctx context.Context, where *host, of id) error {
 	if err := where.removeParts(ctx, of.key); err != nil {
 		return err
 	}
-	return where.call(ctx, func(daemon *libvirt.Libvirt) error {
+	err = where.call(ctx, func(daemon *libvirt.Libvirt) error {
 		err := daemon.DomainUndefineFlags(found.domain, libvirt.DomainUndefineManagedSave|libvirt.DomainUndefineSnapshotsMetadata|
 			libvirt.DomainUndefineCheckpointsMetadata|libvirt.DomainUndefineNvram)
 		if answers(err, libvirt.ErrInvalidArg) { // a driver that has none of these
@@ -95,4 +95,8 @@ func (m *Module) deleteMachine(ctx context.Context, where *host, of id) error {
 		}
 		return err
 	})
+	if err != nil || !m.lacks.has(rulesCapability) {
+		return err
+	}
+	return m.sweepFilters(ctx, where)
 }

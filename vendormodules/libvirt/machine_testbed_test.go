@@ -42,7 +42,12 @@ func TestMachinesAreApart(t *testing.T) {
 	module := open(t, machines(t, "qemu:///system?socket="+testbed(t, "SOCKET")), nil)
 	defer module.Close()
 	network := create(t, module, "network", descriptors.Class{Type: descriptors.Network, Private: true})
-	one, other := create(t, module, "one", guest("exec sleep 86400"), network), create(t, module, "other", guest("exec sleep 86400"), network)
+	member := func(name string) string {
+		return createFor(t, module, vendormodules.Request{
+			Name: name, Class: guest("exec sleep 86400"), Networks: []string{network}, Rules: []vendormodules.Rule{{Class: "one"}, {Class: "other"}},
+		})
+	}
+	one, other := member("one"), member("other")
 	for _, address := range until(t, module, other, vendormodules.ResourceRunning).Addresses {
 		var printed strings.Builder
 		ping := vendormodules.Command{Arguments: []string{"ping", "-c", "2", "-W", "5", address.Address}}
@@ -65,10 +70,15 @@ func guest(run string) descriptors.Class {
 // create makes a resource and waits until it runs.
 func create(t *testing.T, module *libvirt.Module, name string, class descriptors.Class, networks ...string) string {
 	t.Helper()
-	made, err := module.Create(t.Context(), vendormodules.Request{
-		Key: fmt.Sprintf("moved-%s-%d", name, time.Now().UnixNano()), Name: name, Class: class, Networks: networks,
-		Tags: vendormodules.Tags{Agency: agencyID, Deployment: "moved", Class: name, Agreement: "agreement-1"},
-	})
+	return createFor(t, module, vendormodules.Request{Name: name, Class: class, Networks: networks})
+}
+
+// createFor makes what a request asks for, of a class that is named like it.
+func createFor(t *testing.T, module *libvirt.Module, request vendormodules.Request) string {
+	t.Helper()
+	request.Key = fmt.Sprintf("moved-%s-%d", request.Name, time.Now().UnixNano())
+	request.Tags = vendormodules.Tags{Agency: agencyID, Deployment: "moved", Class: request.Name, Agreement: "agreement-1"}
+	made, err := module.Create(t.Context(), request)
 	if err != nil {
 		t.Fatal(err)
 	}

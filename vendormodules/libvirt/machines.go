@@ -50,6 +50,11 @@ func (m *Module) build(ctx context.Context, where *host, of label, request vendo
 			return err
 		}
 	}
+	if m.filters() { // from its first breath on
+		if err := m.letIn(ctx, of.Tags.Deployment); err != nil {
+			return err
+		}
+	}
 	if err := where.makeDisks(ctx, plan); err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/xml"
 	"errors"
 	"fmt"
+	"net/netip"
 	"time"
 
 	"github.com/cloud-agency/agency/descriptors"
@@ -33,6 +34,25 @@ type metadata struct {
 	Restarting bool `xml:"restarting,attr,omitempty"`
 	// Warnings are what works otherwise than asked for.
 	Warnings []string `xml:"warning"`
+	// Rules say who is let in at a machine, where filters keep them.
+	Rules []keptRule `xml:"rule"`
+}
+
+// keptRule is a vendormodules.Rule.
+type keptRule struct {
+	Protocol string       `xml:"protocol,attr,omitempty"`
+	First    int          `xml:"first,attr,omitempty"`
+	Last     int          `xml:"last,attr,omitempty"`
+	Class    string       `xml:"class,attr,omitempty"`
+	From     netip.Prefix `xml:"from,attr,omitempty"`
+}
+
+func (m metadata) rules() []vendormodules.Rule {
+	var rules []vendormodules.Rule
+	for _, one := range m.Rules {
+		rules = append(rules, vendormodules.Rule(one))
+	}
+	return rules
 }
 
 func metadataOf(of label) metadata {

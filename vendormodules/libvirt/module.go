@@ -11,6 +11,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/cloud-agency/agency/descriptors"
+	"github.com/cloud-agency/agency/sla"
 	"github.com/cloud-agency/agency/vendormodules"
 	"github.com/cloud-agency/agency/vendormodules/libvirt/link"
 	"github.com/cloud-agency/agency/vendormodules/remote"
@@ -104,12 +105,16 @@ func New(node *yaml.Node, environment vendormodules.Environment) (*Module, error
 
 // Describe implements vendormodules.Module.
 func (m *Module) Describe() vendormodules.Description {
-	c := m.configuration
+	c, public := m.configuration, sla.PublicNever
+	if c.Public {
+		public = sla.PublicAlways
+	}
 	return vendormodules.Description{
 		Kind: kindName, Version: version, Region: c.Region, Country: c.Country, Types: slices.Clone(c.Types),
 		Images: c.imageNames(), Isolation: !c.Public, Credentials: m.credentialFields(),
 		// Names are unique at one host; of several hosts each could have one.
 		CreateToken: len(m.hosts) == 1,
+		Public:      map[descriptors.ResourceType][]sla.Public{descriptors.Compute: {public}},
 		Notes:       m.notes(),
 	}
 }
@@ -117,9 +122,13 @@ func (m *Module) Describe() vendormodules.Description {
 func (m *Module) notes() []string {
 	notes := append(m.lacks.notes(),
 		"load-balancer: libvirt has none",
-		"no rules: whoever reaches a machine's network reaches all of its ports",
 		"a machine finds a volume that is attached while it runs as /dev/disk/by-id/virtio-SERIAL, and mounts it itself",
 	)
+	if !m.configuration.Rules {
+		notes = append(notes, "no rules: whoever reaches a machine's network reaches all of its ports")
+	} else if m.filters() {
+		notes = append(notes, "rules are for what comes by a network of machines: the host itself reaches all of their ports")
+	}
 	if !m.entered() {
 		notes = append(notes, remote.Closed)
 	}
@@ -133,6 +142,9 @@ func (m *Module) notes() []string {
 
 // entered says whether the agency has a way into machines: they must be told of it.
 func (m *Module) entered() bool { return m.configuration.SSH && m.lacks.has(seedCapability) }
+
+// filters says whether rules are kept, by filters.
+func (m *Module) filters() bool { return m.configuration.Rules && m.lacks.has(rulesCapability) }
 
 // Close implements vendormodules.Module.
 func (m *Module) Close() error {

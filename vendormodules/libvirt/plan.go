@@ -44,6 +44,12 @@ func (m *Module) plan(ctx context.Context, where *host, of label, request vendor
 		return plan, err
 	}
 	plan.networks, plan.apart = []string{m.configuration.Network}, !m.configuration.Public
+	if m.filters() {
+		plan.filter = filterName(of.Tags)
+		for _, rule := range request.Rules {
+			plan.metadata.Rules = append(plan.metadata.Rules, keptRule(rule))
+		}
+	}
 	for _, one := range networks {
 		plan.networks = append(plan.networks, one.network.Name)
 	}
