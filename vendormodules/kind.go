@@ -23,6 +23,10 @@ type Kind struct {
 	// I/O beyond the local directory it is given; faults of the configuration are reported all at once, each with its
 	// line and column.
 	New func(ctx context.Context, configuration *yaml.Node, environment Environment) (Module, error)
+	// Open, unless nil, makes a module like New, and asks the cloud what it can do: the module's abilities and notes are
+	// by its answer. Those of one by New are by what such clouds can do at best, where using what this one lacks is
+	// ErrUnsupported.
+	Open func(ctx context.Context, configuration *yaml.Node, environment Environment) (Module, error)
 }
 
 // FindKind returns the kind of a name. The error says which kind was probably meant, else which there are.

@@ -128,7 +128,7 @@ func newModule(
 	if err != nil {
 		return nil, nil, err
 	}
-	module, err := kind.New(ctx, account.Configuration, vendormodules.Environment{
+	module, err := open(ctx, kind, account.Configuration, vendormodules.Environment{
 		Vendor: account.Name, Agency: place.Peer.Agency(), Directory: directory, Program: program,
 		Credentials: place.Scrubber.Credentials(vault), Store: kept, Log: place.Log.Named(account.Module), Now: time.Now,
 		HTTP: http.DefaultTransport,
@@ -137,4 +137,28 @@ func newModule(
 		return nil, nil, errors.Join(err, kept.Close())
 	}
 	return module, func() error { return errors.Join(module.Close(), kept.Close()) }, nil
+}
+
+// openWithin is how long a cloud has to say what it can do, for which its agent does not serve yet.
+const openWithin = 5 * time.Second
+
+// open makes a module that knows what its cloud can do. One whose cloud does not say so is believed to be able to do all
+// that its kind is.
+func open(
+	ctx context.Context, kind vendormodules.Kind, configuration *yaml.Node, environment vendormodules.Environment,
+) (vendormodules.Module, error) {
+	if kind.Open == nil {
+		return kind.New(ctx, configuration, environment)
+	}
+	asking, cancel := context.WithTimeout(ctx, openWithin)
+	defer cancel()
+	module, silence := kind.Open(asking, configuration, environment)
+	if silence == nil {
+		return module, nil
+	}
+	module, err := kind.New(ctx, configuration, environment)
+	if err == nil {
+		environment.Log.Warn("the cloud does not say what it can do, and is believed to do all that such clouds can", zap.Error(silence))
+	}
+	return module, err
 }

@@ -35,6 +35,9 @@ func Kind() vendormodules.Kind {
 		New: func(_ context.Context, node *yaml.Node, environment vendormodules.Environment) (vendormodules.Module, error) {
 			return New(node, environment)
 		},
+		Open: func(ctx context.Context, node *yaml.Node, environment vendormodules.Environment) (vendormodules.Module, error) {
+			return Open(ctx, node, environment)
+		},
 	}
 }
 
