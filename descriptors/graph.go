@@ -49,10 +49,8 @@ func Strangers(resources map[string]Class) map[string][]string {
 				reached[reference.Class] = true
 			}
 		}
-		networks := Networks(resources, name)
 		for other, reaches := range reached {
-			shared := func(network string) bool { return slices.Contains(networks, network) }
-			if _, exists := resources[other]; reaches && exists && other != name && !slices.ContainsFunc(Networks(resources, other), shared) {
+			if _, exists := resources[other]; reaches && exists && other != name && !share(resources, name, other) {
 				strangers[other] = append(strangers[other], name)
 			}
 		}
@@ -61,6 +59,12 @@ func Strangers(resources map[string]Class) map[string][]string {
 		slices.Sort(names)
 	}
 	return strangers
+}
+
+// share says whether two classes are on one network.
+func share(resources map[string]Class, one, other string) bool {
+	networks := Networks(resources, other)
+	return slices.ContainsFunc(Networks(resources, one), func(network string) bool { return slices.Contains(networks, network) })
 }
 
 // VolumeUser is the class that a volume is attached to; there is at most one.

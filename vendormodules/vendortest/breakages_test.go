@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/cloud-agency/agency/descriptors"
+	"github.com/cloud-agency/agency/sla"
 	"github.com/cloud-agency/agency/vendormodules"
 	"github.com/cloud-agency/agency/vendormodules/vendortest/memory"
 )
@@ -98,6 +99,12 @@ var breakages = map[string]breakage{
 				return resource
 			}
 		}),
+	"does not know its public addresses": by("networks", "by the description it has none", func(_ *memory.Cloud, module *broken) {
+		module.describe = func(description vendormodules.Description) vendormodules.Description {
+			description.Public = map[descriptors.ResourceType][]sla.Public{descriptors.Compute: {sla.PublicAlone, sla.PublicOpen}}
+			return description
+		}
+	}),
 	"lists only the first page": by("list", "List shows", func(_ *memory.Cloud, module *broken) {
 		module.list = func(listed []vendormodules.Resource) []vendormodules.Resource {
 			return listed[:min(len(listed), 10)]

@@ -124,15 +124,25 @@ func proveAttach(b *bench) {
 	b.until(machine.ID, vendormodules.ResourceRunning)
 }
 
+// proveNetworks puts machines on a private network: each has an address of its own there, and a public one only if the
+// module's description does not say that it has none.
 func proveNetworks(b *bench) {
-	network := b.start(b.request(descriptors.Network))
+	private := b.request(descriptors.Network)
+	private.Class.Private = true
+	network := b.start(private)
 	addresses := map[string]string{}
 	for range 2 {
 		request := b.request(descriptors.Compute)
 		request.Networks = []string{network.ID}
 		machine := b.start(request)
+		request.Class.Networks = descriptors.Names{network.ID}
+		hidden := !sla.Offer{Public: b.module.Describe().Public[descriptors.Compute]}.MayBePublic(
+			map[string]descriptors.Class{network.ID: private.Class, machine.ID: request.Class}, machine.ID)
 		on := ""
 		for _, address := range machine.Addresses {
+			if address.Public && hidden {
+				b.Errorf("%s has the public address %s, and by the description it has none", machine.ID, address.Address)
+			}
 			if address.Network == network.ID {
 				on = address.Address
 			}
