@@ -1,8 +1,9 @@
 // Package planning finds the best feasible plans for a set of proposals, exactly.
 //
 // A plan gives every class of an application to one vendor. It is feasible when every offer taken is a valid one for its
-// class, when classes that belong together are at one vendor and those that must be apart are not, when the whole is as
-// available as the objectives ask, and when its price at the maximum of every range is within the budget.
+// class, when classes that belong together are at one vendor and those that must be apart are not, when each has an address
+// that those who need one of it can reach, as far as offers tell, when the whole is as available as the objectives ask, and
+// when its price at the maximum of every range is within the budget.
 //
 // # The order of plans
 //
