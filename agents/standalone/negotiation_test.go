@@ -35,8 +35,8 @@ func TestFaultsOfNegotiationSayWhere(t *testing.T) {
 		"module: ptc\nnegotiation:\n  lowest: 85%\n  types: { cluster: 80% }\n": `negotiation.types.cluster: "cluster" is no type of resource that has a price`,
 		"module: ptc\nnegotiation:\n  lowset: 85%\n":                            `:3:3  negotiation.lowset: no such field; did you mean "lowest"?`,
 	} {
-		if _, err := account(t, text); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s\nthe faults are %v, want %s", text, err, want)
+		if _, err := account(t, text); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s\nthe faults are %v, want %s and no other", text, err, want)
 		}
 	}
 }
