@@ -119,11 +119,10 @@ func (h *host) defineFilter(ctx context.Context, of metadata, members map[string
 		return err
 	}
 	return h.call(ctx, func(daemon *libvirt.Libvirt) error {
-		_, err := daemon.NwfilterDefineXML(text)
-		if answers(err, libvirt.ErrNoSupport) {
-			err = fmt.Errorf("the host's driver keeps no rules, so say \"rules: false\" of it: %w", err)
+		if _, err := daemon.NwfilterDefineXML(text); err != nil {
+			return fmt.Errorf("keep the rules of %s (a host that cannot wants \"rules: false\"): %w", of.Class, err)
 		}
-		return err
+		return nil
 	})
 }
 
