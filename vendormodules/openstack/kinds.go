@@ -41,10 +41,28 @@ func (m *Module) kinds(s *session) []kind {
 	return all
 }
 
-// memory knows of which type an id is, which the cloud's own ids do not say. What it does not know is asked for.
+// memory knows of which type an id is, which the cloud's own ids do not say, and how a machine was last seen to be wired.
+// What it does not know is asked for.
 type memory struct {
 	mutex sync.Mutex
 	types map[string]descriptors.ResourceType
+	wired map[string]wiring
+}
+
+func (m *memory) keepWiring(id string, wired wiring) {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	if m.wired == nil {
+		m.wired = map[string]wiring{}
+	}
+	m.wired[id] = wired
+}
+
+func (m *memory) wiring(id string) (wiring, bool) {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	wired, has := m.wired[id]
+	return wired, has
 }
 
 func (m *memory) keep(resources ...vendormodules.Resource) {
@@ -65,6 +83,7 @@ func (m *memory) forget(id string) {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
 	delete(m.types, id)
+	delete(m.wired, id)
 }
 
 func (m *memory) of(id string) descriptors.ResourceType {

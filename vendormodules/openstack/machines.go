@@ -41,6 +41,16 @@ func (m *Module) server(ctx context.Context, s *session, id string) (servers.Ser
 	return *found, nil
 }
 
+// known makes sure that a server is one of the agency's. Once it was, it is not asked for again: ids are given once, and
+// nobody but the agency marks what is its own.
+func (m *Module) known(ctx context.Context, s *session, id string) error {
+	if m.memory.of(id) == descriptors.Compute {
+		return nil
+	}
+	_, err := m.server(ctx, s, id)
+	return err
+}
+
 // serverOf finds the server of a key.
 func (m *Module) serverOf(ctx context.Context, s *session, key string) (servers.Server, bool, error) {
 	named, err := m.findServers(ctx, s, servers.ListOpts{Name: "^" + key + "$"})
@@ -52,23 +62,26 @@ func (m *Module) serverOf(ctx context.Context, s *session, key string) (servers.
 	return servers.Server{}, false, err
 }
 
+// showMachine shows a server with its addresses. Who waits for one looks often: while it is on its way, it is shown with the
+// addresses that are known without a question to Neutron.
 func (m *Module) showMachine(ctx context.Context, s *session, id string) (vendormodules.Resource, error) {
-	var found servers.Server
-	var wired wiring
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() (err error) {
-		found, err = m.server(ctx, s, id)
-		return err
-	})
-	if s.network != nil {
-		group.Go(func() (err error) {
-			wired, err = m.wiringOf(ctx, s, id)
-			return err
-		})
-	}
-	if err := group.Wait(); err != nil {
+	found, err := m.server(ctx, s, id)
+	if err != nil {
 		return vendormodules.Resource{}, err
 	}
+	state := machineState(found)
+	if s.network == nil || state == vendormodules.ResourceCreating || state == vendormodules.ResourceDeleting {
+		return m.machineResource(found, wiring{}), nil
+	}
+	if known, has := m.memory.wiring(id); has && strings.HasPrefix(found.TaskState, "powering-") {
+		return m.machineResource(found, known), nil
+	}
+	wired, err := m.wiringFor(ctx, s, portQuery{device: id})
+	if err != nil {
+		return vendormodules.Resource{}, err
+	}
+	wired = wired.own()
+	m.memory.keepWiring(id, wired)
 	return m.machineResource(found, wired), nil
 }
 
@@ -154,8 +167,8 @@ func (m *Module) removeMachine(ctx context.Context, s *session, id string) error
 			return err
 		}
 	}
-	if err := servers.Delete(ctx, s.compute, id).ExtractErr(); err != nil {
-		return err
-	}
-	return m.sweepGroups(ctx, s)
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return servers.Delete(ctx, s.compute, id).ExtractErr() })
+	group.Go(func() error { return m.sweepGroups(ctx, s) }) // whose ports are gone already
+	return group.Wait()
 }

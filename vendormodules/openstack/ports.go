@@ -48,12 +48,12 @@ func listFloating(ctx context.Context, s *session) ([]floatingips.FloatingIP, er
 	return floatingips.ExtractFloatingIPs(pages)
 }
 
-// wiringOf is what belongs to one device. The project's floating addresses are few, and are asked for at the same time.
-func (m *Module) wiringOf(ctx context.Context, s *session, device string) (wiring, error) {
+// wiringFor is what a query finds, with all of the project's floating addresses, which are few.
+func (m *Module) wiringFor(ctx context.Context, s *session, query portQuery) (wiring, error) {
 	var wired wiring
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() (err error) {
-		wired.ports, err = m.listPorts(ctx, s, &portQuery{device: device})
+		wired.ports, err = m.listPorts(ctx, s, &query)
 		return err
 	})
 	group.Go(func() (err error) {
@@ -61,6 +61,14 @@ func (m *Module) wiringOf(ctx context.Context, s *session, device string) (wirin
 		return err
 	})
 	return wired, group.Wait()
+}
+
+// own is without the floating addresses of others' ports.
+func (w wiring) own() wiring {
+	w.floating = slices.DeleteFunc(w.floating, func(one floatingips.FloatingIP) bool {
+		return !slices.ContainsFunc(w.ports, func(port ports.Port) bool { return port.ID == one.PortID })
+	})
+	return w
 }
 
 // addresses of those ports that are meant, public ones first.
@@ -185,18 +193,16 @@ func (m *Module) unwire(ctx context.Context, s *session, of identity) error {
 	if s.network == nil {
 		return nil
 	}
-	floating, err := listFloating(ctx, s)
+	wired, err := m.wiringFor(ctx, s, portQuery{key: of.Key})
 	if err != nil {
 		return err
 	}
-	for _, one := range floating {
+	for _, one := range wired.floating {
 		if its := readDescription("", one.Description); m.ours(its) && its.Key == of.Key {
 			err = errors.Join(err, gone(floatingips.Delete(ctx, s.network, one.ID).ExtractErr()))
 		}
 	}
-	named, listing := m.listPorts(ctx, s, &portQuery{key: of.Key})
-	err = errors.Join(err, listing)
-	for _, port := range named {
+	for _, port := range wired.ports {
 		if m.ours(readDescription(port.Name, port.Description)) {
 			err = errors.Join(err, gone(ports.Delete(ctx, s.network, port.ID).ExtractErr()))
 		}

@@ -46,7 +46,7 @@ func reboot(ctx context.Context, s *session, id string, method servers.RebootMet
 // after that. What is in the wanted status already is left alone.
 func (m *Module) power(ctx context.Context, what, id, wanted string, act func(*session) error) error {
 	return m.do(ctx, agency.Scope{}, what, func(s *session) error {
-		if _, err := m.server(ctx, s, id); err != nil {
+		if err := m.known(ctx, s, id); err != nil {
 			return err
 		}
 		err := act(s)
@@ -76,7 +76,7 @@ func (m *Module) idle(ctx context.Context, s *session, id string) (servers.Serve
 func (m *Module) Console(ctx context.Context, id string) (io.ReadCloser, error) {
 	var printed string
 	err := m.do(ctx, agency.Scope{}, "console of "+id, func(s *session) (err error) {
-		if _, err := m.server(ctx, s, id); err != nil {
+		if err := m.known(ctx, s, id); err != nil {
 			return err
 		}
 		printed, err = servers.ShowConsoleOutput(ctx, s.compute, id, servers.ShowConsoleOutputOpts{}).Extract()
