@@ -204,7 +204,9 @@ func (m mediation) measure(t *testing.T, more func(*sheet)) {
 	figures := &sheet{t: t, cloud: m.cloud, figures: map[string]map[string]*figure{}}
 	lines := map[string]*wire{}
 	for _, name := range ways[:3] {
-		lines[name] = &wire{base: http.DefaultTransport}
+		base := http.DefaultTransport.(*http.Transport).Clone()
+		defer base.CloseIdleConnections()
+		lines[name] = &wire{base: base}
 	}
 	module := m.open(t, "mediation", lines["module"])
 	defer func() { must(t, module.Close()) }()

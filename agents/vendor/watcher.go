@@ -10,10 +10,12 @@ import (
 )
 
 // The bounds of the time between two looks at resources that are on their way. It starts small, because some clouds are
-// done at once, and doubles as long as nothing has changed.
+// done at once, and grows by lookGrowth as long as nothing has changed: it is a seventh then, on average, that waiting takes
+// longer than what is waited for.
 const (
-	lookFirst = time.Millisecond
-	lookMost  = time.Second
+	lookGrowth = 1.4
+	lookFirst  = time.Millisecond
+	lookMost   = time.Second
 	// lookWithin bounds one look, so that a cloud that hangs does not keep it from being looked at again.
 	lookWithin = 30 * time.Second
 )
@@ -104,7 +106,7 @@ func (w *watcher) run(ctx context.Context) error {
 			if w.look(ctx) {
 				interval = lookFirst
 			} else {
-				interval = min(2*interval, lookMost)
+				interval = min(time.Duration(lookGrowth*float64(interval)), lookMost)
 			}
 		}
 		timer.Stop()
