@@ -103,6 +103,9 @@ func capabilityReasons(records []vendortest.Record) string {
 				fmt.Fprintf(&lacking, "- **%s**: %s\n", capability.Name, capability.Reason)
 			}
 		}
+		if record.Lineless != "" {
+			fmt.Fprintf(&lacking, "- **slow answers, throttling and lost answers** are not proved there: %s\n", record.Lineless)
+		}
 		for _, name := range slices.Sorted(maps.Keys(record.Unproven)) {
 			fmt.Fprintf(&lacking, "- **%s** is not proved there: %s\n", name, record.Unproven[name])
 		}

@@ -12,6 +12,7 @@ func TestConformance(t *testing.T) {
 	t.Parallel()
 	vendortest.Run(t, vendortest.Provider{
 		Agency: agencyID, Against: "this machine's processes and loopback", Record: "conformance.json",
+		Lineless: "the module makes its machines itself, as processes of its own host",
 		Account: func(t *testing.T) vendortest.Account {
 			b := &bench{T: t, directory: t.TempDir()}
 			sweepAfter(t, b.directory)

@@ -30,6 +30,8 @@ type Provider struct {
 	Unproven map[string]string
 	// Line, if the suite can make the way to the cloud bad, lets it prove how the module bears that.
 	Line Line
+	// Lineless says why there is no Line, of a cloud that has no way to it which could be bad.
+	Lineless string
 	// Scripts, if there is a way to say what a machine does, let the suite prove consoles and the data on volumes.
 	Scripts Scripts
 	// Credential makes the cloud take the account's credential, as it does at first, or not. A module that tries

@@ -21,6 +21,8 @@ type Record struct {
 	Capabilities []Capability `json:"capabilities"`
 	// Weather says that the module was seen to bear a cloud that is slow, throttles, and drops connections.
 	Weather bool `json:"weather"`
+	// Lineless says why it was not, of a cloud that has no way to it which could be bad.
+	Lineless string `json:"lineless,omitempty"`
 	// Unproven are the tests that the provider cannot show anything by, with the reason.
 	Unproven map[string]string `json:"unproven,omitempty"`
 	// Passed says that the module passed the suite, whole and in one run.
@@ -32,7 +34,7 @@ func (p Provider) found(module vendormodules.Module) Record {
 	description := module.Describe()
 	return Record{
 		Kind: description.Kind, Version: description.Version, Against: p.Against,
-		Capabilities: Capabilities(module), Weather: p.Line != nil, Unproven: p.Unproven,
+		Capabilities: Capabilities(module), Weather: p.Line != nil, Lineless: p.Lineless, Unproven: p.Unproven,
 	}
 }
 
