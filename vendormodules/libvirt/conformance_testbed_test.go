@@ -130,8 +130,9 @@ func testDriverConfiguration(uri string) string {
 
 func TestConformanceOfTestDriver(t *testing.T) {
 	uri := testDriver(t)
-	tested := provider(uri, "default-pool", nil, testDriverConfiguration(uri))
-	tested.Against, tested.Record = "libvirt's test driver", "conformance-test-driver.json"
+	bad, socket := newLine(t, testbed(t, "SOCKET"))
+	tested := provider(uri, "default-pool", nil, testDriverConfiguration("test:///default?socket="+socket))
+	tested.Line, tested.Against, tested.Record = bad, "libvirt's test driver", "conformance-test-driver.json"
 	tested.Unproven = map[string]string{
 		"ranges": "the driver makes up addresses, also beyond a network's range",
 		"resize": "a machine has another address at each start there, and volumes cannot grow",
@@ -161,8 +162,9 @@ func provider(uri, pool string, credentials services.Credentials, configuration 
 // TestConformanceOfQEMU runs the suite on virtual machines that boot, emulated, at a daemon that is reached by TLS.
 func TestConformanceOfQEMU(t *testing.T) {
 	keys := &keyring{directory: testbed(t, "TLS")}
-	tested := provider("qemu:///system?socket="+testbed(t, "SOCKET"), "default", keys,
-		machines(t, "qemu+tls://127.0.0.1:"+testbed(t, "TLS_PORT")+"/system"))
+	bad, address := newSecureLine(t, keys.directory, "127.0.0.1:"+testbed(t, "TLS_PORT"))
+	tested := provider("qemu:///system?socket="+testbed(t, "SOCKET"), "default", keys, machines(t, "qemu+tls://"+address+"/system"))
+	tested.Line = bad
 	tested.Credential = func(_ *testing.T, takes bool) { keys.stranger.Store(!takes) }
 	tested.Against, tested.Record = "libvirt 9.0 with QEMU 7.2", "conformance-qemu.json"
 	tested.Wait, tested.Scripts = 3*time.Minute, vendortest.ShellScripts()
