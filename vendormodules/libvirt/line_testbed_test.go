@@ -18,53 +18,16 @@ import (
 	"github.com/cloud-agency/agency/vendormodules/vendortest"
 )
 
-// line is what lies between a module and a daemon: a proxy that knows the frames of libvirt's protocol.
+// line is what lies between a module and a daemon: a proxy that knows the frames of libvirt's protocol. A daemon that refuses
+// does so as with too many clients: it ends the connection.
 type line struct {
 	// dial connects to the daemon for whoever has connected here.
 	dial func(from net.Conn) (net.Conn, error)
 
-	mutex     sync.Mutex
-	stalled   chan struct{}
-	throttle  int
-	drop      int // counts down to the call whose answer is lost, 0 for none
-	happening bool
+	vendortest.Weather
 }
 
 var _ vendortest.Line = (*line)(nil)
-
-// Stall implements vendortest.Line.
-func (l *line) Stall() func() {
-	l.mutex.Lock()
-	defer l.mutex.Unlock()
-	stalled := make(chan struct{})
-	l.stalled = stalled
-	return func() {
-		l.mutex.Lock()
-		defer l.mutex.Unlock()
-		l.stalled = nil
-		close(stalled)
-	}
-}
-
-// Throttle implements vendortest.Line. A daemon with too many clients ends the connections of some.
-func (l *line) Throttle(requests int) {
-	l.mutex.Lock()
-	defer l.mutex.Unlock()
-	l.throttle = requests
-}
-
-// Drop implements vendortest.Line.
-func (l *line) Drop(nth int) func() bool {
-	l.mutex.Lock()
-	defer l.mutex.Unlock()
-	l.drop, l.happening = nth, false
-	return func() bool {
-		l.mutex.Lock()
-		defer l.mutex.Unlock()
-		l.drop = 0
-		return l.happening
-	}
-}
 
 // changing are the procedures by which a module makes things (libvirt's remote_protocol.x).
 var changing = map[uint32]bool{
@@ -148,7 +111,10 @@ func (l *line) carry(from, to net.Conn) {
 			if err != nil {
 				return
 			}
-			refused, lost := l.weather(one)
+			refused, lost := false, false
+			if one.kind() == frameCall {
+				refused, lost = l.Meets(func() bool { return changing[one.procedure()] })
+			}
 			if refused {
 				return
 			}
@@ -167,10 +133,7 @@ func (l *line) carry(from, to net.Conn) {
 		if err != nil {
 			return
 		}
-		l.mutex.Lock()
-		stalled := l.stalled
-		l.mutex.Unlock()
-		if stalled != nil {
+		if stalled := l.Stalled(); stalled != nil {
 			<-stalled
 		}
 		select {
@@ -187,25 +150,6 @@ func (l *line) carry(from, to net.Conn) {
 			return
 		}
 	}
-}
-
-// weather decides what becomes of a frame to the daemon.
-func (l *line) weather(one frame) (refused, lost bool) {
-	l.mutex.Lock()
-	defer l.mutex.Unlock()
-	if one.kind() != frameCall {
-		return false, false
-	}
-	if l.throttle > 0 {
-		l.throttle--
-		return true, false
-	}
-	if changing[one.procedure()] && l.drop > 0 {
-		l.drop--
-		l.happening = l.drop == 0
-		lost = l.happening
-	}
-	return false, lost
 }
 
 // newLine is a line to a daemon's socket, and the socket that it is reached at.

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"net/url"
-	"sync"
 	"time"
 
 	"github.com/cloud-agency/agency/vendormodules"
@@ -34,11 +33,7 @@ type HTTPLine struct {
 	// Changes says whether a request changes something; whatever is no GET and no HEAD if nil.
 	Changes func(request *http.Request) bool
 
-	mutex     sync.Mutex
-	stalled   chan struct{}
-	throttle  int
-	drop      int // counts down to the request whose answer is lost, 0 for none
-	happening bool
+	Weather
 }
 
 var (
@@ -46,43 +41,10 @@ var (
 	_ http.RoundTripper = (*HTTPLine)(nil)
 )
 
-// Stall implements Line.
-func (l *HTTPLine) Stall() func() {
-	l.mutex.Lock()
-	defer l.mutex.Unlock()
-	stalled := make(chan struct{})
-	l.stalled = stalled
-	return func() {
-		l.mutex.Lock()
-		defer l.mutex.Unlock()
-		l.stalled = nil
-		close(stalled)
-	}
-}
-
-// Throttle implements Line.
-func (l *HTTPLine) Throttle(requests int) {
-	l.mutex.Lock()
-	defer l.mutex.Unlock()
-	l.throttle = requests
-}
-
-// Drop implements Line.
-func (l *HTTPLine) Drop(nth int) func() bool {
-	l.mutex.Lock()
-	defer l.mutex.Unlock()
-	l.drop, l.happening = nth, false
-	return func() bool {
-		l.mutex.Lock()
-		defer l.mutex.Unlock()
-		l.drop = 0
-		return l.happening
-	}
-}
-
 // RoundTrip implements http.RoundTripper.
 func (l *HTTPLine) RoundTrip(request *http.Request) (*http.Response, error) {
-	stalled, throttled, dropped := l.weather(request)
+	stalled := l.Stalled()
+	throttled, dropped := l.Meets(func() bool { return l.changes(request) })
 	if stalled != nil {
 		select {
 		case <-stalled:
@@ -115,24 +77,11 @@ func (l *HTTPLine) Proxy(to *url.URL) http.Handler {
 	}
 }
 
-// weather decides what becomes of a request.
-func (l *HTTPLine) weather(request *http.Request) (stalled chan struct{}, throttled, dropped bool) {
-	l.mutex.Lock()
-	defer l.mutex.Unlock()
-	if l.throttle > 0 {
-		l.throttle--
-		return l.stalled, true, false
-	}
-	changes := request.Method != http.MethodGet && request.Method != http.MethodHead
+func (l *HTTPLine) changes(request *http.Request) bool {
 	if l.Changes != nil {
-		changes = l.Changes(request)
+		return l.Changes(request)
 	}
-	if changes && l.drop > 0 {
-		l.drop--
-		l.happening = l.drop == 0
-		dropped = l.happening
-	}
-	return l.stalled, false, dropped
+	return request.Method != http.MethodGet && request.Method != http.MethodHead
 }
 
 func (l *HTTPLine) refuse(request *http.Request) *http.Response {
